@@ -1,0 +1,130 @@
+"""What all kinds share: group and version, well-known keys, field types."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+GROUP = "recovery.ultra.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+RESET_ANNOTATION = f"{GROUP}/reset-requested-at"
+CANCEL_ANNOTATION = f"{GROUP}/cancel-requested-at"
+POLICY_LABEL = f"{GROUP}/policy"
+
+_DURATION = re.compile(r"([0-9]{1,6})(ms|s|m|h)")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATION_PATTERN = r"^([0-9]{1,6}(ms|s|m|h)){1,4}$"
+
+
+def parse_duration(text: str) -> timedelta:
+    """Turn a Go-style duration such as ``90s`` or ``1h30m`` into a timedelta.
+
+    Raises:
+        ValueError: if the text is not a sequence of number and unit (ms, s, m, h).
+    """
+    if not re.match(DURATION_PATTERN, text):
+        raise ValueError(f"{text!r} is not a duration: write a number and a unit, such as 30s, 5m or 1h30m")
+    return timedelta(seconds=sum(int(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION.findall(text)))
+
+
+def format_duration(value: timedelta) -> str:
+    """Write a timedelta as a Go-style duration, largest unit first: ``1h30m``, ``0s``, ``1500ms`` as ``1s500ms``."""
+    rest = round(value.total_seconds() * 1000)
+    parts = []
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def _read_duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def duration_schema(minimum: str, maximum: str) -> dict[str, Any]:
+    """The JSON schema of a duration string between two bounds, both allowed."""
+    return {
+        "type": "string",
+        "pattern": DURATION_PATTERN,
+        "maxLength": 32,
+        "x-kubernetes-validations": [
+            {
+                "rule": f"duration(self) >= duration('{minimum}') && duration(self) <= duration('{maximum}')",
+                "message": f"must be a duration between {minimum} and {maximum}, such as {minimum}",
+            }
+        ],
+    }
+
+
+_AS_DURATION = (BeforeValidator(_read_duration), PlainSerializer(format_duration, return_type=str))
+
+Seconds = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1s", "1h"))]
+"""A duration from one second to one hour."""
+Moments = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("0s", "1h"))]
+"""A duration that may be zero, to one hour."""
+Hours = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1s", "24h"))]
+"""A duration from one second to a day."""
+
+
+def format_time(value: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC with milliseconds."""
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(format_time, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 40}),
+]
+"""A moment, RFC 3339 in UTC."""
+
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+
+LabelName = Annotated[str, Field(min_length=1, max_length=63, pattern=DNS_LABEL)]
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN)]
+Percent = Annotated[str, Field(max_length=4, pattern=r"^([0-9]{1,2}|100)%$")]
+
+
+class ApiType(BaseModel):
+    """Base of every type: camelCase on the wire, immutable in memory, unknown fields ignored.
+
+    Unknown fields cannot come from a user (the API server prunes them and strict apply refuses them); they come
+    from a newer version of the CRD, and an older operator must still be able to read such an object.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+
+    def to_wire(self) -> dict[str, Any]:
+        """The object as it is written to the API server: camelCase, without fields that are not set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class Condition(ApiType):
+    """One aspect of an object's state, as Kubernetes writes conditions."""
+
+    type: Annotated[str, Field(max_length=64)] = Field(description="Name of the condition, such as Ready.")
+    status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
+    reason: Annotated[str, Field(max_length=64)] = Field(description="One word that says why; see the reasons page.")
+    message: Annotated[str, Field(max_length=1024)] = Field(default="", description="A sentence for people.")
+    observed_generation: int = Field(default=0, ge=0, description="metadata.generation this condition was computed for.")
+    last_transition_time: Timestamp = Field(description="When the status of this condition last changed.")
+
+
+class TargetRef(ApiType):
+    """The workload that a policy recovers, in the policy's own namespace."""
+
+    api_version: Literal["apps/v1"] = Field(
+        default="apps/v1", description="API version of the workload. Only apps/v1. Example: apps/v1."
+    )
+    kind: Literal["Deployment", "StatefulSet"] = Field(
+        description="Kind of the workload: Deployment or StatefulSet. Example: Deployment."
+    )
+    name: ObjectName = Field(description="Name of the workload in the policy's own namespace. Example: web.")

@@ -1,0 +1,161 @@
+"""Condition types and reasons. They are API: people write alerts and scripts on them.
+
+Every reason is a constant with one sentence; the reference page is generated from here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ConditionType(StrEnum):
+    """Types of conditions that our objects carry."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    CIRCUIT_OPEN = "CircuitOpen"
+    TARGET_HEALTHY = "TargetHealthy"
+    INCIDENT = "Incident"
+    NEEDS_HUMAN = "NeedsHuman"
+    BLOCKED = "Blocked"
+
+
+CONDITION_SENTENCES: dict[ConditionType, str] = {
+    ConditionType.READY: "The object is valid and enforced. It says nothing about the health of the target.",
+    ConditionType.RECONCILING: "The operator is working on this object. Present only while true.",
+    ConditionType.STALLED: "The operator cannot enforce this object until somebody mends it. Present only while true.",
+    ConditionType.CIRCUIT_OPEN: "The breaker is Open: the dependency counts as broken.",
+    ConditionType.TARGET_HEALTHY: "The last probe succeeded. Unknown when the probe could not be made.",
+    ConditionType.INCIDENT: "A trigger has fired and the target is not yet proven healthy again.",
+    ConditionType.NEEDS_HUMAN: "All automatic attempts of this incident are used up. Present only while true.",
+    ConditionType.BLOCKED: "A recovery is due and a gate refuses it; the reason names the gate. Present only while true.",
+}
+
+
+class Reason(StrEnum):
+    """Why something is as it is, or was or was not done."""
+
+    # Breaker
+    INITIAL = "Initial"
+    PROBE_SUCCEEDED = "ProbeSucceeded"
+    PROBE_FAILED = "ProbeFailed"
+    PROBE_ERROR = "ProbeError"
+    PROBE_NEUTRAL = "ProbeNeutral"
+    TRIAL_FAILED = "TrialFailed"
+    TRIAL_STARTED = "TrialStarted"
+    TRIAL_SUCCEEDED = "TrialSucceeded"
+    TRIAL_TIMEOUT = "TrialTimeout"
+    RECOVERY_VERIFIED = "RecoveryVerified"
+    RESET = "Reset"
+    TARGET_CHANGED = "TargetChanged"
+    # Enforcement
+    ENFORCED = "Enforced"
+    PROGRESSING = "Progressing"
+    INVALID_SPEC = "InvalidSpec"
+    TARGET_NOT_FOUND = "TargetNotFound"
+    TARGET_NOT_ALLOWED = "TargetNotAllowed"
+    TARGET_INVALID = "TargetInvalid"
+    BREAKER_NOT_FOUND = "BreakerNotFound"
+    # Decisions and gates
+    HEALTHY = "Healthy"
+    PENDING_TRIGGER = "PendingTrigger"
+    RUN_STARTED = "RunStarted"
+    RUN_ACTIVE = "RunActive"
+    OBSERVING = "Observing"
+    STALLED = "Stalled"
+    PAUSED = "Paused"
+    NOT_FIRING = "NotFiring"
+    NEEDS_HUMAN = "NeedsHuman"
+    TARGET_GONE = "TargetGone"
+    SCALED_TO_ZERO = "ScaledToZero"
+    INTERVAL = "Interval"
+    COOLDOWN = "Cooldown"
+    TARGET_LEASED = "TargetLeased"
+    ROLLOUT_IN_PROGRESS = "RolloutInProgress"
+    QUORUM = "Quorum"
+    POD_DISRUPTION_BUDGET = "PodDisruptionBudget"
+    # Incidents
+    INCIDENT_OPENED = "IncidentOpened"
+    INCIDENT_RECOVERED = "IncidentRecovered"
+    INCIDENT_RETURNED = "IncidentReturned"
+    INCIDENT_CLOSED = "IncidentClosed"
+    # Runs and steps
+    PENDING = "Pending"
+    STEP_RUNNING = "StepRunning"
+    EVICTED = "Evicted"
+    VERIFYING = "Verifying"
+    VERIFIED = "Verified"
+    UNVERIFIED = "Unverified"
+    NOTHING_TO_DO = "NothingToDo"
+    STEP_TIMEOUT = "StepTimeout"
+    EFFECT_FAILED = "EffectFailed"
+    LADDER_EXHAUSTED = "LadderExhausted"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    SELF_RECOVERED = "SelfRecovered"
+    EXPIRED = "Expired"
+    POLICY_GONE = "PolicyGone"
+    CANCEL_REQUESTED = "CancelRequested"
+    TARGET_ROLLED_OUT = "TargetRolledOut"
+    NO_SIGNAL = "NoSignal"
+
+
+REASON_SENTENCES: dict[Reason, str] = {
+    Reason.INITIAL: "The object was seen for the first time; nothing is known about the target yet.",
+    Reason.PROBE_SUCCEEDED: "The target answered the probe as it should.",
+    Reason.PROBE_FAILED: "The target refused the probe, answered wrongly or not in time.",
+    Reason.PROBE_ERROR: "The probe could not be made, so nothing is known about the target.",
+    Reason.PROBE_NEUTRAL: "The target asked for fewer requests (429); that is neither good nor bad.",
+    Reason.TRIAL_FAILED: "A probe failed while the breaker was HalfOpen; it opened again for longer.",
+    Reason.TRIAL_STARTED: "The first success after the recovery timeout moved the breaker to HalfOpen.",
+    Reason.TRIAL_SUCCEEDED: "Enough successes in a row closed the breaker.",
+    Reason.TRIAL_TIMEOUT: "The breaker was HalfOpen for halfOpenTimeout without a decision and opened again.",
+    Reason.RECOVERY_VERIFIED: "A recovery step was verified by fresh probes, so the trial begins early.",
+    Reason.RESET: "Somebody reset the object by annotation.",
+    Reason.TARGET_CHANGED: "spec.target was changed; the history of the old target does not count.",
+    Reason.ENFORCED: "The object is valid and the operator acts on it.",
+    Reason.PROGRESSING: "The operator is working on this object.",
+    Reason.INVALID_SPEC: "The spec cannot be read by this version of the operator; the message names the field.",
+    Reason.TARGET_NOT_FOUND: "The target does not exist in this namespace.",
+    Reason.TARGET_NOT_ALLOWED: "The target's address is forbidden, or not on the administrator's allow-list.",
+    Reason.TARGET_INVALID: "The target exists but cannot be used as the spec says.",
+    Reason.BREAKER_NOT_FOUND: "A breaker that the policy names does not exist in this namespace.",
+    Reason.HEALTHY: "No trigger fires.",
+    Reason.PENDING_TRIGGER: "A trigger's condition holds, but not yet for as long as its `for` asks.",
+    Reason.RUN_STARTED: "A recovery run was started.",
+    Reason.RUN_ACTIVE: "A run of this policy is active.",
+    Reason.OBSERVING: "All signals are clear; the incident closes when they stay clear for minHealthyPeriod.",
+    Reason.STALLED: "The policy cannot be enforced; see its Stalled condition.",
+    Reason.PAUSED: "The policy's mode is Paused.",
+    Reason.NOT_FIRING: "An incident is open, but no trigger fires at this moment.",
+    Reason.NEEDS_HUMAN: "All attempts are used; reset the policy by annotation after mending the cause.",
+    Reason.TARGET_GONE: "The target was deleted, or recreated under the same name.",
+    Reason.SCALED_TO_ZERO: "The target is scaled to zero replicas; there is nothing to recover.",
+    Reason.INTERVAL: "The last run of this incident ended less than limits.interval ago.",
+    Reason.COOLDOWN: "A run on this target succeeded less than limits.cooldown ago.",
+    Reason.TARGET_LEASED: "Another run holds the target's Lease.",
+    Reason.ROLLOUT_IN_PROGRESS: "The target is being rolled out by somebody.",
+    Reason.QUORUM: "Removing a Ready pod now would leave fewer than limits.minHealthy.",
+    Reason.POD_DISRUPTION_BUDGET: "A PodDisruptionBudget refuses the eviction.",
+    Reason.INCIDENT_OPENED: "A trigger has fired for as long as its `for` asks.",
+    Reason.INCIDENT_RECOVERED: "All signals are clear.",
+    Reason.INCIDENT_RETURNED: "A trigger fired again while the incident was being observed.",
+    Reason.INCIDENT_CLOSED: "All signals stayed clear for minHealthyPeriod.",
+    Reason.PENDING: "The run was created and has not started.",
+    Reason.STEP_RUNNING: "A step of the ladder is being carried out.",
+    Reason.EVICTED: "A pod was evicted.",
+    Reason.VERIFYING: "The step is done; the signals that fired are being watched.",
+    Reason.VERIFIED: "The signals that fired stayed good for verify.healthyFor.",
+    Reason.UNVERIFIED: "The signals that fired did not become good within verify.within.",
+    Reason.NOTHING_TO_DO: "The step found nothing to act on.",
+    Reason.STEP_TIMEOUT: "The step was not finished within its timeout.",
+    Reason.EFFECT_FAILED: "The API server refused an effect of the step for good.",
+    Reason.LADDER_EXHAUSTED: "Every step was tried and the target is still unhealthy.",
+    Reason.DEADLINE_EXCEEDED: "The run reached limits.timeout.",
+    Reason.SELF_RECOVERED: "The signals cleared before the first effect.",
+    Reason.EXPIRED: "The run could not start within expiresAfter and is never run late.",
+    Reason.POLICY_GONE: "The policy was deleted.",
+    Reason.CANCEL_REQUESTED: "Somebody asked for the run to be cancelled by annotation.",
+    Reason.TARGET_ROLLED_OUT: "Somebody rolled the target out during the run, so the result cannot be judged.",
+    Reason.NO_SIGNAL: "There was no signal to verify the step by.",
+}
