@@ -1,0 +1,192 @@
+"""Raw Kubernetes documents → frozen views. Pure; shared by the watch, the lists and the in-memory twins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec, CircuitBreakerStatus
+from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec, RecoveryPolicyStatus
+from ultra_recovery.apis.recovery_run import RecoveryRunSpec, RecoveryRunStatus
+from ultra_recovery.core.objects import (
+    EMPTY,
+    AnyObject,
+    Breaker,
+    Endpoint,
+    EndpointSlice,
+    Key,
+    Kind,
+    Meta,
+    Owner,
+    Pod,
+    Policy,
+    Run,
+    Service,
+    Workload,
+    encode_status,
+)
+
+Document = Mapping[str, Any]
+_SERVICE_LABEL = "kubernetes.io/service-name"
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
+
+
+def parse(kind: Kind, document: Document) -> AnyObject:
+    """Turn a document of this kind into its view.
+
+    A spec or status of our own kinds that cannot be read does not raise: the view then says what is wrong.
+    """
+    return _PARSERS[kind](kind, document)
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """Read an RFC 3339 time; None stays None."""
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _meta(kind: Kind, document: Document) -> Meta:
+    meta = document["metadata"]
+    return Meta(
+        key=Key(kind, meta.get("namespace", ""), meta["name"]),
+        uid=meta.get("uid", ""),
+        version=meta.get("resourceVersion", ""),
+        generation=meta.get("generation", 0),
+        created_at=parse_time(meta.get("creationTimestamp")),
+        deleting=bool(meta.get("deletionTimestamp")),
+        labels=_frozen(meta.get("labels")),
+        annotations=_frozen(meta.get("annotations")),
+    )
+
+
+def _frozen(mapping: Mapping[str, str] | None) -> Mapping[str, str]:
+    return MappingProxyType(dict(mapping)) if mapping else EMPTY
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return f"spec.{field}: {first['msg']}"
+
+
+def _read(model: type[_ModelT], part: object) -> tuple[_ModelT | None, str]:
+    try:
+        return model.model_validate(part or {}), ""
+    except ValidationError as error:
+        return None, _explain(error)
+
+
+def _read_status(model: type[_ModelT], document: Document) -> tuple[_ModelT, str]:
+    """Read a status; one that cannot be read counts as never written, so that the operator writes it anew."""
+    raw = document.get("status") or {}
+    status, _ = _read(model, raw)
+    return (status if status is not None else model()), encode_status(raw)
+
+
+def _breaker(kind: Kind, document: Document) -> Breaker:
+    spec, problem = _read(CircuitBreakerSpec, document.get("spec"))
+    status, raw = _read_status(CircuitBreakerStatus, document)
+    return Breaker(_meta(kind, document), spec, status, problem, raw)
+
+
+def _policy(kind: Kind, document: Document) -> Policy:
+    spec, problem = _read(RecoveryPolicySpec, document.get("spec"))
+    status, raw = _read_status(RecoveryPolicyStatus, document)
+    return Policy(_meta(kind, document), spec, status, problem, raw)
+
+
+def _run(kind: Kind, document: Document) -> Run:
+    spec, problem = _read(RecoveryRunSpec, document.get("spec"))
+    status, raw = _read_status(RecoveryRunStatus, document)
+    return Run(_meta(kind, document), spec, status, problem, raw)
+
+
+def _workload(kind: Kind, document: Document) -> Workload:
+    spec, status = document.get("spec") or {}, document.get("status") or {}
+    selector = spec.get("selector") or {}
+    replicas = spec.get("replicas")
+    # A StatefulSet that has finished a rollout reports updatedReplicas 0 on some versions once the revisions are equal.
+    same_revision = kind is Kind.STATEFUL_SET and status.get("currentRevision") == status.get("updateRevision")
+    total = status.get("replicas", 0)
+    conditions = {item.get("type"): item for item in status.get("conditions") or ()}
+    progressing = conditions.get("Progressing") or {}
+    return Workload(
+        meta=_meta(kind, document),
+        replicas=1 if replicas is None else replicas,
+        selector=_frozen(selector.get("matchLabels")),
+        has_expressions=bool(selector.get("matchExpressions")),
+        observed_generation=status.get("observedGeneration", 0),
+        updated=total if same_revision else status.get("updatedReplicas", 0),
+        ready=status.get("readyReplicas", 0),
+        total=total,
+        min_ready_seconds=spec.get("minReadySeconds", 0),
+        stalled=progressing.get("status") == "False" and progressing.get("reason") == "ProgressDeadlineExceeded",
+    )
+
+
+def _pod(kind: Kind, document: Document) -> Pod:
+    spec, status = document.get("spec") or {}, document.get("status") or {}
+    conditions = {item.get("type"): item for item in status.get("conditions") or ()}
+    ready = conditions.get("Ready") or {}
+    containers: Sequence[Document] = status.get("containerStatuses") or ()
+    starts = [parse_time(((item.get("state") or {}).get("running") or {}).get("startedAt")) for item in containers]
+    known = [start for start in starts if start is not None]
+    owners = [item for item in document["metadata"].get("ownerReferences") or () if item.get("controller")]
+    return Pod(
+        meta=_meta(kind, document),
+        phase=status.get("phase", "Pending"),
+        ready=ready.get("status") == "True",
+        ready_changed_at=parse_time(ready.get("lastTransitionTime")),
+        started_at=parse_time(status.get("startTime")),
+        containers_started_at=max(known) if known and len(known) == len(starts) else None,
+        waiting=_waiting(containers) + _waiting(status.get("initContainerStatuses") or ()),
+        owner=Owner(owners[0]["kind"], owners[0]["name"], owners[0]["uid"]) if owners else None,
+        ips=tuple(item["ip"] for item in status.get("podIPs") or () if item.get("ip")),
+        host_network=bool(spec.get("hostNetwork")),
+    )
+
+
+def _waiting(containers: Sequence[Document]) -> tuple[str, ...]:
+    reasons = (((item.get("state") or {}).get("waiting") or {}).get("reason") for item in containers)
+    return tuple(reason for reason in reasons if reason)
+
+
+def _service(kind: Kind, document: Document) -> Service:
+    spec = document.get("spec") or {}
+    return Service(
+        meta=_meta(kind, document),
+        ports=MappingProxyType({item["port"]: item.get("name") or "" for item in spec.get("ports") or ()}),
+        external_name=spec.get("externalName", "") if spec.get("type") == "ExternalName" else "",
+    )
+
+
+def _endpoint_slice(kind: Kind, document: Document) -> EndpointSlice:
+    meta = _meta(kind, document)
+    endpoints = []
+    for item in document.get("endpoints") or ():
+        reference = item.get("targetRef") or {}
+        is_pod = reference.get("kind") == "Pod" and reference.get("namespace", meta.key.namespace) == meta.key.namespace
+        # A missing "ready" means ready, by the API's own rule.
+        ready = (item.get("conditions") or {}).get("ready")
+        pod = reference.get("name", "") if is_pod else ""
+        endpoints += [Endpoint(address, ready is not False, pod) for address in item.get("addresses") or ()]
+    ports = {item.get("name") or "": item["port"] for item in document.get("ports") or () if item.get("port")}
+    return EndpointSlice(meta, meta.labels.get(_SERVICE_LABEL, ""), MappingProxyType(ports), tuple(endpoints))
+
+
+_PARSERS: dict[Kind, Callable[[Kind, Document], AnyObject]] = {
+    Kind.BREAKER: _breaker,
+    Kind.POLICY: _policy,
+    Kind.RUN: _run,
+    Kind.DEPLOYMENT: _workload,
+    Kind.STATEFUL_SET: _workload,
+    Kind.POD: _pod,
+    Kind.SERVICE: _service,
+    Kind.ENDPOINT_SLICE: _endpoint_slice,
+}

@@ -1,0 +1,138 @@
+"""Ports: what the engine and the actions need from the world. Adapters and their in-memory twins implement them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from ultra_recovery.apis.circuit_breaker import BreakerTarget
+from ultra_recovery.core.notices import Notice
+from ultra_recovery.core.objects import AnyObject, Key, Kind
+from ultra_recovery.core.probe import ProbeResult
+
+
+class Clock(Protocol):
+    """The only source of time outside the adapters."""
+
+    def now(self) -> datetime:
+        """Wall-clock time, aware, UTC: for records and for times read from objects."""
+
+    def boottime(self) -> float:
+        """Seconds that never jump and go on while the machine sleeps (CLOCK_BOOTTIME): for deadlines."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Random(Protocol):
+    """Source of jitter."""
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+
+
+class View(Protocol):
+    """Read access to the table of watched objects."""
+
+    def get(self, key: Key) -> AnyObject | None:
+        """The object, or None when it does not exist."""
+
+    def select(self, kind: Kind, namespace: str | None = None) -> Sequence[AnyObject]:
+        """All objects of a kind, of one namespace or of all."""
+
+
+class Prober(Protocol):
+    """Observes a dependency once."""
+
+    async def probe(self, namespace: str, target: BreakerTarget, timeout: float) -> ProbeResult:
+        """Probe the target of a breaker in `namespace`; an answer is due within `timeout` seconds.
+
+        Never raises for anything the target or the spec does: that is a result.
+        """
+
+
+class Cluster(Protocol):
+    """Effects on objects that are not ours."""
+
+    async def evict(self, key: Key, uid: str) -> None:
+        """Evict a pod through the Eviction API with a UID precondition. Idempotent while the pod terminates.
+
+        Raises:
+            NotFound: the pod is gone.
+            Conflict: another pod has its name now.
+            TooManyRequests: a PodDisruptionBudget (budget=True) or the server's flow control refuses.
+            ApiError: anything else; Unavailable leaves open whether it was done.
+        """
+
+
+class Objects(Protocol):
+    """Our own objects and lists of all kinds."""
+
+    async def list(self, kind: Kind) -> tuple[str, Sequence[Mapping[str, Any]]]:
+        """All objects of a kind as raw documents and the resourceVersion of the list; may be served from a cache."""
+
+    async def create_run(self, namespace: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Create a RecoveryRun and return it as stored.
+
+        Raises:
+            AlreadyExists: a run of this name exists.
+        """
+
+    async def write_status(
+        self, key: Key, status: Mapping[str, Any], previous: Mapping[str, Any], version: str
+    ) -> Mapping[str, Any]:
+        """Replace the status of one of our objects, if it is still at resourceVersion `version`; return it as stored.
+
+        `previous` is the status that was read at that version; only the difference is sent.
+
+        Raises:
+            Conflict: the object changed since it was read. NotFound: it is gone.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """A coordination.k8s.io Lease.
+
+    Attributes:
+        holder: holderIdentity, "" when released.
+        duration: leaseDurationSeconds.
+        transitions: leaseTransitions; grows when the holder changes.
+        version: resourceVersion; "" for a Lease that does not exist yet.
+        labels: metadata.labels of a Lease that is created.
+    """
+
+    namespace: str
+    name: str
+    holder: str
+    duration: int
+    transitions: int
+    acquired_at: datetime | None = None
+    renewed_at: datetime | None = None
+    version: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class Leases(Protocol):
+    """Leases: one for the leader, one for each target that is being recovered."""
+
+    async def read(self, namespace: str, name: str) -> LeaseRecord | None:
+        """The Lease, or None."""
+
+    async def create(self, lease: LeaseRecord) -> LeaseRecord:
+        """Create it. Raises AlreadyExists when somebody was faster."""
+
+    async def replace(self, lease: LeaseRecord) -> LeaseRecord:
+        """Write it if it is still at `lease.version`. Raises Conflict when somebody was faster, NotFound when gone."""
+
+    async def delete(self, lease: LeaseRecord) -> None:
+        """Delete it if it is still at `lease.version`. Raises Conflict or NotFound."""
+
+
+class Sink(Protocol):
+    """Consumes what happened. Sinks never influence a decision and never raise."""
+
+    def publish(self, notice: Notice) -> None:
+        """Take one notice; delivery is in the background."""
