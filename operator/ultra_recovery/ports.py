@@ -46,8 +46,8 @@ class View(Protocol):
 class Prober(Protocol):
     """Observes a dependency once."""
 
-    async def probe(self, namespace: str, target: BreakerTarget, timeout: float) -> ProbeResult:
-        """Probe the target of a breaker in `namespace`; an answer is due within `timeout` seconds.
+    async def probe(self, namespace: str, target: BreakerTarget, within: float) -> ProbeResult:
+        """Probe the target of a breaker in `namespace`; an answer is due `within` seconds.
 
         Never raises for anything the target or the spec does: that is a result.
         """
