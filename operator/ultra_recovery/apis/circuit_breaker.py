@@ -8,7 +8,25 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from ultra_recovery.apis.meta import ApiType, Condition, LabelName, ObjectName, Percent, Seconds, Timestamp
+from ultra_recovery.apis.meta import (
+    ApiType,
+    Condition,
+    LabelName,
+    ObjectName,
+    Percent,
+    Seconds,
+    Timestamp,
+    patterned,
+)
+
+_URL = r"^https?://[A-Za-z0-9\[][^\s@#]*$"
+_URL_MESSAGE = (
+    "must be an absolute http or https address without user, password or fragment, such as https://host/health"
+)
+_PATH = r"^/[^\s#]*$"
+_PATH_MESSAGE = "must start with '/' and contain neither spaces nor '#', such as /healthz"
+_CODES = r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$"
+_CODES_MESSAGE = "must be a status code or a range of them from 100 to 599, such as 200 or 200-399"
 
 
 class BreakerState(StrEnum):
@@ -49,12 +67,12 @@ class HttpTarget(ApiType):
         description="Service of the breaker's own namespace; the probe goes to one of its ready pods, in turn. "
         "Its endpoints must be pods of this namespace.",
     )
-    url: Annotated[str, Field(max_length=1024, pattern=r"^https?://[A-Za-z0-9]")] | None = Field(
+    url: Annotated[str, patterned(_URL, _URL_MESSAGE, max_length=1024)] | None = Field(
         default=None,
         description="Absolute http or https address. Works only where the administrator's allow-list permits it "
         "(setting ULTRA_PROBE_ALLOW). Example: https://status.example.com/health.",
     )
-    path: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^/[^\s#]*$")] = Field(
+    path: Annotated[str, patterned(_PATH, _PATH_MESSAGE, max_length=1024)] = Field(
         default="/", description="Path and query of the request to serviceRef. Default: /. Example: /healthz?full=1."
     )
     scheme: Literal["HTTP", "HTTPS"] = Field(
@@ -63,7 +81,7 @@ class HttpTarget(ApiType):
         "own probes do not. Default: HTTP.",
     )
     method: Literal["GET", "HEAD"] = Field(default="GET", description="Request method, GET or HEAD. Default: GET.")
-    success_codes: Annotated[str, Field(max_length=7, pattern=r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$")] = Field(
+    success_codes: Annotated[str, patterned(_CODES, _CODES_MESSAGE, max_length=7)] = Field(
         default="200-399",
         description="Status code, or range of codes, that counts as success. 429 never counts either way. "
         "Redirects are not followed. Default: 200-399.",
@@ -132,7 +150,9 @@ class CircuitBreakerSpec(ApiType):
             "x-kubernetes-validations": [
                 {
                     "rule": "duration(self.recoveryTimeout) <= duration(self.openMax)",
-                    "message": "recoveryTimeout must not be longer than openMax: raise openMax or lower recoveryTimeout",
+                    "message": "recoveryTimeout must not be longer than openMax: raise openMax or lower "
+                    "recoveryTimeout",
+                    "fieldPath": ".recoveryTimeout",
                 }
             ]
         }
@@ -166,11 +186,18 @@ class CircuitBreakerSpec(ApiType):
 class CircuitBreakerStatus(ApiType):
     """What the operator knows of one dependency. Nobody else writes it."""
 
-    state: BreakerState | None = Field(default=None, description="Closed, Open or HalfOpen.")
-    epoch: int = Field(
-        default=0, ge=0, description="Grows by one at every transition and reset; results of an older epoch are dropped."
+    state: BreakerState | None = Field(
+        default=None,
+        description="Closed (all is well), Open (broken) or HalfOpen (on trial); absent until the first visit.",
     )
-    since: Timestamp | None = Field(default=None, description="When the breaker entered its state.")
+    epoch: int = Field(
+        default=0,
+        ge=0,
+        description="Grows by one at every transition and reset; results of an older epoch are dropped.",
+    )
+    since: Timestamp | None = Field(
+        default=None, description="When the breaker entered its present state; a reset counts as entering."
+    )
     reason: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description="Why the breaker is in its state; see the reasons page."
     )
@@ -186,7 +213,9 @@ class CircuitBreakerStatus(ApiType):
     consecutive_failures: int = Field(
         default=0, ge=0, description="Failures in a row; written at most every 10 s while the state stays the same."
     )
-    consecutive_successes: int = Field(default=0, ge=0, description="Successes in a row while HalfOpen.")
+    consecutive_successes: int = Field(
+        default=0, ge=0, description="Successes in a row while HalfOpen; successThreshold of them close it."
+    )
     reopen_count: int = Field(default=0, ge=0, description="How often it opened again without closing in between.")
     next_probe_at: Timestamp | None = Field(default=None, description="When the next probe is due; only while Open.")
     trial_at: Timestamp | None = Field(

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 
 GROUP = "recovery.ultra.dev"
 VERSION = "v1alpha1"
@@ -28,7 +29,7 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         ValueError: if the text is not a sequence of number and unit (ms, s, m, h).
     """
-    if not re.match(DURATION_PATTERN, text):
+    if not re.fullmatch(DURATION_PATTERN, text):
         raise ValueError(f"{text!r} is not a duration: write a number and a unit, such as 30s, 5m or 1h30m")
     return timedelta(seconds=sum(int(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION.findall(text)))
 
@@ -48,16 +49,23 @@ def _read_duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
 
+PATTERN_MESSAGE = "patternMessage"
+"""Key beside ``pattern`` in a JSON schema: in the CRD a rule with this message stands in for the pattern.
+
+A refused pattern shows people the regular expression and nothing else.
+"""
+
+
 def duration_schema(minimum: str, maximum: str) -> dict[str, Any]:
     """The JSON schema of a duration string between two bounds, both allowed."""
     return {
         "type": "string",
-        "pattern": DURATION_PATTERN,
         "maxLength": 32,
         "x-kubernetes-validations": [
             {
-                "rule": f"duration(self) >= duration('{minimum}') && duration(self) <= duration('{maximum}')",
-                "message": f"must be a duration between {minimum} and {maximum}, such as {minimum}",
+                "rule": f"self.matches('{DURATION_PATTERN}') "
+                f"&& duration(self) >= duration('{minimum}') && duration(self) <= duration('{maximum}')",
+                "message": f"must be a duration from {minimum} to {maximum}, as number and unit: 30s, 5m or 1m30s",
             }
         ],
     }
@@ -88,9 +96,22 @@ Timestamp = Annotated[
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
-LabelName = Annotated[str, Field(min_length=1, max_length=63, pattern=DNS_LABEL)]
-ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN)]
-Percent = Annotated[str, Field(max_length=4, pattern=r"^([0-9]{1,2}|100)%$")]
+
+def patterned(pattern: str, message: str, *, max_length: int, min_length: int | None = None) -> FieldInfo:
+    """The field of a string that must match a pattern, and the sentence that says so to people."""
+    extra: dict[str, Any] = {PATTERN_MESSAGE: message}
+    field: FieldInfo = Field(min_length=min_length, max_length=max_length, pattern=pattern, json_schema_extra=extra)
+    return field
+
+
+_LABEL_MESSAGE = "must be lower-case letters, digits and '-', and start and end with a letter or digit, such as my-name"
+_SUBDOMAIN_MESSAGE = "must be lower-case letters, digits, '-' and '.', and start and end with a letter or digit"
+
+LabelName = Annotated[str, patterned(DNS_LABEL, _LABEL_MESSAGE, min_length=1, max_length=63)]
+ObjectName = Annotated[str, patterned(DNS_SUBDOMAIN, _SUBDOMAIN_MESSAGE, min_length=1, max_length=253)]
+Percent = Annotated[
+    str, patterned(r"^([0-9]{1,2}|100)%$", "must be a percentage from 0% to 100%, such as 50%", max_length=4)
+]
 
 
 class ApiType(BaseModel):
@@ -110,11 +131,19 @@ class ApiType(BaseModel):
 class Condition(ApiType):
     """One aspect of an object's state, as Kubernetes writes conditions."""
 
-    type: Annotated[str, Field(max_length=64)] = Field(description="Name of the condition, such as Ready.")
-    status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
+    type: Annotated[str, Field(max_length=64)] = Field(
+        description="Name of the condition, unique in the list. Example: Ready."
+    )
+    status: Literal["True", "False", "Unknown"] = Field(
+        description="Whether the condition holds: True, False or Unknown."
+    )
     reason: Annotated[str, Field(max_length=64)] = Field(description="One word that says why; see the reasons page.")
-    message: Annotated[str, Field(max_length=1024)] = Field(default="", description="A sentence for people.")
-    observed_generation: int = Field(default=0, ge=0, description="metadata.generation this condition was computed for.")
+    message: Annotated[str, Field(max_length=1024)] = Field(
+        default="", description="The reason as a sentence for people, at most 1024 characters."
+    )
+    observed_generation: int = Field(
+        default=0, ge=0, description="metadata.generation this condition was computed for."
+    )
     last_transition_time: Timestamp = Field(description="When the status of this condition last changed.")
 
 

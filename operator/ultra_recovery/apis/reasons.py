@@ -29,7 +29,7 @@ CONDITION_SENTENCES: dict[ConditionType, str] = {
     ConditionType.TARGET_HEALTHY: "The last probe succeeded. Unknown when the probe could not be made.",
     ConditionType.INCIDENT: "A trigger has fired and the target is not yet proven healthy again.",
     ConditionType.NEEDS_HUMAN: "All automatic attempts of this incident are used up. Present only while true.",
-    ConditionType.BLOCKED: "A recovery is due and a gate refuses it; the reason names the gate. Present only while true.",
+    ConditionType.BLOCKED: "A recovery is due and a gate, named by the reason, refuses it. Present only while true.",
 }
 
 

@@ -32,7 +32,9 @@ class Mode(StrEnum):
 class CircuitOpenTrigger(ApiType):
     """Fires while a breaker is Open; in HalfOpen it neither fires nor clears."""
 
-    breaker: ObjectName = Field(description="Name of a CircuitBreaker in the policy's own namespace. Example: orders-db.")
+    breaker: ObjectName = Field(
+        description="Name of a CircuitBreaker in the policy's own namespace. Example: orders-db."
+    )
 
 
 class PodUnhealthyReason(StrEnum):
@@ -48,8 +50,9 @@ class PodUnhealthyTrigger(ApiType):
         list[PodUnhealthyReason], Field(min_length=1, max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"})
     ] = Field(
         default_factory=lambda: [PodUnhealthyReason.NOT_READY],
-        description="What counts as unhealthy. NotReady: was Ready before, or is not Ready for longer than startupGrace. "
-        "Pods that are Pending, Terminating, pulling an image or in CrashLoopBackOff never count. Default: [NotReady].",
+        description="What counts as unhealthy. NotReady: was Ready before, or is not Ready for longer than "
+        "startupGrace. Pods that are Pending, Terminating, pulling an image or in CrashLoopBackOff never count. "
+        "Default: [NotReady].",
     )
     startup_grace: Moments = Field(
         default=timedelta(minutes=5),
@@ -90,7 +93,8 @@ class RestartPods(ApiType):
 
     pods: Literal["Unhealthy", "All"] = Field(
         default="Unhealthy",
-        description="Unhealthy: the pods for which podUnhealthy fires. All: every pod of the target. Default: Unhealthy.",
+        description="Unhealthy: the pods for which podUnhealthy fires. All: every pod of the target. "
+        "Default: Unhealthy.",
     )
 
 
@@ -117,23 +121,13 @@ class Step(ApiType):
     action: Action = Field(description="What the step does: exactly one kind of action, such as restartPods.")
     timeout: Seconds = Field(
         default=timedelta(seconds=60),
-        description="Time for the action itself, replacements Ready included; verification comes after it. Default: 60s.",
+        description="Time for the action itself, replacements Ready included; verification comes after it. "
+        "Default: 60s.",
     )
 
 
 class Verify(ApiType):
     """How a step is proven to have helped."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                {
-                    "rule": "duration(self.healthyFor) < duration(self.within)",
-                    "message": "healthyFor must be shorter than within, or nothing could ever be verified",
-                }
-            ]
-        }
-    )
 
     healthy_for: Moments = Field(
         default=timedelta(seconds=5),
@@ -163,8 +157,8 @@ class Limits(ApiType):
     )
     min_healthy: Percent = Field(
         default="50%",
-        description="Share of spec.replicas, rounded up, that must stay Ready when a Ready pod is evicted. Removing a pod "
-        "that is not Ready never violates it. Default: 50%.",
+        description="Share of spec.replicas, rounded up, that must stay Ready when a Ready pod is evicted. Removing a "
+        "pod that is not Ready never violates it. Default: 50%.",
     )
     min_healthy_period: Hours = Field(
         default=timedelta(minutes=10),
@@ -182,9 +176,17 @@ class RecoveryPolicySpec(ApiType):
                 {
                     "rule": "self.ladder.map(s, duration(s.timeout) + duration(self.verify.within)).sum() "
                     "<= duration(self.limits.timeout)",
-                    "message": "the steps do not fit: the sum of each step's timeout plus verify.within must not exceed "
-                    "limits.timeout; raise limits.timeout or shorten the steps",
-                }
+                    "message": "the steps do not fit: the sum of each step's timeout plus verify.within must not "
+                    "exceed limits.timeout; raise limits.timeout or shorten the steps",
+                    "fieldPath": ".limits.timeout",
+                },
+                {
+                    # Not in Verify: the API server tries the rules of an object on its own default, {}, before the
+                    # defaults of its fields are there, and refuses the definition.
+                    "rule": "duration(self.verify.healthyFor) < duration(self.verify.within)",
+                    "message": "healthyFor must be shorter than within, or nothing could ever be verified",
+                    "fieldPath": ".verify.healthyFor",
+                },
             ]
         }
     )
@@ -218,7 +220,10 @@ class RecoveryPolicySpec(ApiType):
             },
         ),
     ] = Field(description="Steps in order; each is verified before the next is tried. One to sixteen.")
-    verify: Verify = Field(default_factory=Verify, description="How a step is proven to have helped.")
+    verify: Verify = Field(
+        default_factory=Verify,
+        description="How a step is proven to have helped: which signals must be good, and for how long.",
+    )
     limits: Limits = Field(default_factory=Limits, description="How often, how long and how much at once.")
 
 
@@ -233,40 +238,61 @@ class IncidentState(StrEnum):
 class IncidentStatus(ApiType):
     """The latest incident of a policy."""
 
-    id: int = Field(ge=1, description="Number of the incident, growing.")
-    state: IncidentState = Field(description="Active, Observing or Closed.")
+    id: int = Field(ge=1, description="Number of the incident; it grows by one with each incident of the policy.")
+    state: IncidentState = Field(
+        description="Where the incident stands: Active, Observing (all signals clear, not yet for long enough) or Closed."
+    )
     triggers: Annotated[list[Annotated[str, Field(max_length=63)]], Field(max_length=16)] = Field(
-        default_factory=list, description="Triggers that fired in this incident."
+        default_factory=list,
+        description="Names of the triggers that fired in this incident, in the order in which they fired.",
     )
     attempts: int = Field(default=0, ge=0, description="Attempts so far, derived from the runs; for display.")
-    fault_observed_at: Timestamp = Field(description="First bad observation.")
+    fault_observed_at: Timestamp = Field(description="When the first bad observation of this incident was made.")
     opened_at: Timestamp = Field(description="When the first trigger had fired for its `for`.")
-    recovered_at: Timestamp | None = Field(default=None, description="Since when all signals are clear.")
-    closed_at: Timestamp | None = Field(default=None, description="When the incident was closed.")
+    recovered_at: Timestamp | None = Field(
+        default=None, description="Since when all signals are clear; absent while the incident is Active."
+    )
+    closed_at: Timestamp | None = Field(
+        default=None, description="When the incident was closed, minHealthyPeriod after its recovery."
+    )
 
 
 class LastDecision(ApiType):
     """What was decided last, and why."""
 
-    time: Timestamp = Field(description="When it was first decided so.")
-    decision: Annotated[str, Field(max_length=32)] = Field(description="Idle, Wait, Hold or StartRun.")
+    time: Timestamp = Field(description="When it was first decided so; repeating a decision does not move it.")
+    decision: Annotated[str, Field(max_length=32)] = Field(
+        description="What was decided: Idle, Wait, Hold (a gate refuses) or StartRun."
+    )
     reason: Annotated[str, Field(max_length=64)] = Field(description="One word that says why; see the reasons page.")
-    message: Annotated[str, Field(max_length=1024)] = Field(description="A sentence for people.")
+    message: Annotated[str, Field(max_length=1024)] = Field(
+        description="The decision as a sentence for people, at most 1024 characters."
+    )
 
 
 class LastRun(ApiType):
     """The latest run of the policy."""
 
-    name: Annotated[str, Field(max_length=253)] = Field(description="Name of the RecoveryRun.")
-    phase: Annotated[str, Field(max_length=32)] = Field(description="Its phase.")
+    name: Annotated[str, Field(max_length=253)] = Field(
+        description="Name of the RecoveryRun in the policy's own namespace. Example: orders-7-3."
+    )
+    phase: Annotated[str, Field(max_length=32)] = Field(
+        description="The run's phase when this was written. Example: Succeeded."
+    )
 
 
 class RecoveryPolicyStatus(ApiType):
     """What the operator knows and decided. Nobody else writes it."""
 
-    incident: IncidentStatus | None = Field(default=None, description="The latest incident.")
-    last_decision: LastDecision | None = Field(default=None, description="What was decided last, and why.")
-    last_run: LastRun | None = Field(default=None, description="The latest run.")
+    incident: IncidentStatus | None = Field(
+        default=None, description="The latest incident, open or closed; absent until the first one."
+    )
+    last_decision: LastDecision | None = Field(
+        default=None, description="What the operator decided last, and why; refusals are decisions too."
+    )
+    last_run: LastRun | None = Field(
+        default=None, description="The latest run of the policy; absent until the first one."
+    )
     last_handled_reset_at: Annotated[str, Field(max_length=256)] | None = Field(
         default=None, description="Value of the reset annotation that was handled last."
     )

@@ -36,8 +36,12 @@ class RecoveryRunSpec(ApiType):
         }
     )
 
-    policy_name: ObjectName = Field(description="Name of the RecoveryPolicy in the run's own namespace. Example: orders.")
-    cause: Cause = Field(description="Why the run exists: Trigger.")
+    policy_name: ObjectName = Field(
+        description="Name of the RecoveryPolicy in the run's own namespace. Example: orders."
+    )
+    cause: Cause = Field(
+        description="Why the run exists. Trigger: an incident of the policy called for it. Example: Trigger."
+    )
     incident: int = Field(ge=1, description="Number of the policy's incident that this run belongs to. Example: 7.")
     sequence: int = Field(ge=1, description="Number of the run within the incident, from 1. Example: 3.")
     attempt: int = Field(
@@ -100,30 +104,46 @@ class EffectOutcome(StrEnum):
 class EffectStatus(ApiType):
     """One effect: the intent is written before it, the outcome after it."""
 
-    kind: Word = Field(description="What is done: Evict.")
-    pod: Annotated[str, Field(max_length=253)] = Field(description="Name of the pod.")
+    kind: Word = Field(description="What is done to the object. Evict: the pod is evicted.")
+    pod: Annotated[str, Field(max_length=253)] = Field(
+        description="Name of the pod in the run's own namespace. Example: web-6d4cf56db6-x2x7k."
+    )
     uid: Word = Field(description="UID of the pod; an effect never reaches another pod of the same name.")
     ready_before: int = Field(ge=0, description="Ready pods of the target at the time of the intent, without this one.")
-    intent_at: Timestamp = Field(description="When the intent was written.")
+    intent_at: Timestamp = Field(description="When the intent was written, which is before the effect.")
     outcome: EffectOutcome | None = Field(default=None, description="Evicted, Gone or Failed; empty until known.")
-    outcome_at: Timestamp | None = Field(default=None, description="When the outcome was known.")
-    replaced_at: Timestamp | None = Field(default=None, description="When a replacement was seen Ready.")
+    outcome_at: Timestamp | None = Field(
+        default=None, description="When the outcome was known; absent while it is not."
+    )
+    replaced_at: Timestamp | None = Field(
+        default=None, description="When a replacement of the pod was first seen Ready."
+    )
     message: Text | None = Field(default=None, description="What the API server said, if it refused.")
 
 
 class StepStatus(ApiType):
     """What happened in one step."""
 
-    name: LabelName = Field(description="Name of the step.")
-    state: StepState = Field(description="Waiting, Acting, Verifying or Done.")
-    reason: Word | None = Field(default=None, description="Why the step waits, or ended as it did.")
-    message: Text | None = Field(default=None, description="A sentence for people.")
-    started_at: Timestamp | None = Field(default=None, description="When the action began, after its gates.")
+    name: LabelName = Field(description="Name of the step, as in the ladder of the plan. Example: restart.")
+    state: StepState = Field(description="Where the step stands: Waiting (on a gate), Acting, Verifying or Done.")
+    reason: Word | None = Field(
+        default=None, description="Why the step waits, or ended as it did; see the reasons page."
+    )
+    message: Text | None = Field(
+        default=None, description="The reason as a sentence for people, at most 1024 characters."
+    )
+    started_at: Timestamp | None = Field(
+        default=None, description="When the action began, after its gates had let it pass."
+    )
     waiting_since: Timestamp | None = Field(default=None, description="Since when a gate refuses; only while it does.")
     waited_seconds: int = Field(default=0, ge=0, description="Seconds spent waiting on gates inside the action.")
-    verify_started_at: Timestamp | None = Field(default=None, description="When verification began.")
-    good_since: Timestamp | None = Field(default=None, description="First good observation of the verification that held.")
-    finished_at: Timestamp | None = Field(default=None, description="When the step ended.")
+    verify_started_at: Timestamp | None = Field(
+        default=None, description="When verification began, right after the action had ended."
+    )
+    good_since: Timestamp | None = Field(
+        default=None, description="First good observation of the verification that held."
+    )
+    finished_at: Timestamp | None = Field(default=None, description="When the step ended, its verification included.")
     result: StepResult | None = Field(
         default=None, description="Verified, Unverified, NothingToDo, Error, Blocked or Inconclusive."
     )
@@ -136,8 +156,10 @@ class StepStatus(ApiType):
 class TargetSnapshot(ApiType):
     """The target as it was when the run started."""
 
-    kind: Word = Field(description="Deployment or StatefulSet.")
-    name: Annotated[str, Field(max_length=253)] = Field(description="Name of the workload.")
+    kind: Word = Field(description="Kind of the workload: Deployment or StatefulSet.")
+    name: Annotated[str, Field(max_length=253)] = Field(
+        description="Name of the workload in the run's own namespace. Example: web."
+    )
     uid: Word = Field(description="UID of the workload; another UID under this name ends the run.")
     generation: int = Field(ge=0, description="metadata.generation of the workload; a change means a rollout.")
 
@@ -146,10 +168,18 @@ class Plan(ApiType):
     """The part of the policy that the run goes by: taken once, at its start."""
 
     policy_generation: int = Field(ge=0, description="metadata.generation of the policy that was copied.")
-    target_ref: TargetRef = Field(description="The workload that is recovered.")
-    triggers: Annotated[list[Trigger], Field(max_length=16)] = Field(description="The triggers that had fired.")
-    ladder: Annotated[list[Step], Field(max_length=16)] = Field(description="The steps, in order.")
-    verify: Verify = Field(description="How a step is proven to have helped.")
+    target_ref: TargetRef = Field(
+        description="The workload that is recovered, as the policy named it when the run started."
+    )
+    triggers: Annotated[list[Trigger], Field(max_length=16)] = Field(
+        description="The triggers that had fired; their signals decide about success."
+    )
+    ladder: Annotated[list[Step], Field(max_length=16)] = Field(
+        description="The steps in order, as the policy had them when the run started."
+    )
+    verify: Verify = Field(
+        description="How a step is proven to have helped, as the policy had it when the run started."
+    )
     limits: Limits = Field(description="How often, how long and how much at once.")
 
 
@@ -160,20 +190,30 @@ class RecoveryRunStatus(ApiType):
         default=None, description="Pending, Running, Succeeded, Failed, Error, Inconclusive or Cancelled."
     )
     reason: Word | None = Field(default=None, description="Why the run is in its phase; see the reasons page.")
-    message: Text | None = Field(default=None, description="A sentence for people.")
+    message: Text | None = Field(
+        default=None, description="The result so far as a sentence for people, at most 1024 characters."
+    )
     leader_term: int | None = Field(
         default=None, description="Term of the leader that carries the run; an older leader's write is refused."
     )
     target: TargetSnapshot | None = Field(default=None, description="The target as it was when the run started.")
     plan: Plan | None = Field(default=None, description="The part of the policy that the run goes by.")
     steps: Annotated[list[StepStatus], Field(max_length=16)] = Field(
-        default_factory=list, description="What happened, step by step."
+        default_factory=list, description="What happened, step by step, in the order of the plan."
     )
     current_step: Word | None = Field(default=None, description="Name of the step that is being carried out.")
-    fault_observed_at: Timestamp | None = Field(default=None, description="First bad observation of the incident.")
-    detected_at: Timestamp | None = Field(default=None, description="When the incident opened.")
-    started_at: Timestamp | None = Field(default=None, description="When the run started to act, with the target's Lease.")
+    fault_observed_at: Timestamp | None = Field(
+        default=None, description="When the first bad observation of the incident was made."
+    )
+    detected_at: Timestamp | None = Field(
+        default=None, description="When the incident opened: its first trigger had fired for its `for`."
+    )
+    started_at: Timestamp | None = Field(
+        default=None, description="When the run started to act, with the target's Lease."
+    )
     recovered_at: Timestamp | None = Field(
         default=None, description="First good observation of the verification that held."
     )
-    finished_at: Timestamp | None = Field(default=None, description="When the run ended.")
+    finished_at: Timestamp | None = Field(
+        default=None, description="When the run reached its final phase; absent until then."
+    )
