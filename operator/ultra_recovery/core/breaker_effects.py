@@ -1,0 +1,165 @@
+"""Guards and effects of the breaker's table. Their first docstring lines are the words of the drawn table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec
+from ultra_recovery.apis.reasons import Reason
+from ultra_recovery.core.breaker_state import Event, Happening, Snapshot, open_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a row of the table may look at."""
+
+    snapshot: Snapshot
+    happening: Happening
+    spec: CircuitBreakerSpec
+    now: datetime
+
+    @property
+    def message(self) -> str:
+        """The message of the result, "" for events that are not results."""
+        return self.happening.result.message if self.happening.result else ""
+
+
+def always(_: Context) -> bool:
+    """Always."""
+    return True
+
+
+def last_failure_allowed(context: Context) -> bool:
+    """This failure reaches failureThreshold."""
+    return context.snapshot.failures + 1 >= context.spec.failure_threshold
+
+
+def trial_reached(context: Context) -> bool:
+    """The probe was sent at or after the trial time: a slow answer to an early probe proves nothing about now."""
+    result, trial_at = context.happening.result, context.snapshot.trial_at
+    moment = result.started_at if result else context.now
+    return trial_at is None or moment >= trial_at
+
+
+def last_success_needed(context: Context) -> bool:
+    """This success reaches successThreshold."""
+    return context.snapshot.successes + 1 >= context.spec.success_threshold
+
+
+def confirming(context: Context) -> bool:
+    """The breaker was reset and is still being confirmed."""
+    return context.snapshot.confirming
+
+
+def _enter(context: Context, state: BreakerState, reason: Reason, message: str) -> Snapshot:
+    """A new epoch in `state`, counters of the old one gone."""
+    return replace(
+        context.snapshot,
+        state=state,
+        epoch=context.snapshot.epoch + 1,
+        since=context.now,
+        reason=reason,
+        message=message,
+        failures=0,
+        successes=0,
+        trial_at=None,
+        half_open_deadline=None,
+        confirming=False,
+        changed_at=context.now,
+    )
+
+
+def keep(context: Context) -> Snapshot:
+    """Nothing but the observation is recorded."""
+    return context.snapshot
+
+
+def clear_failures(context: Context) -> Snapshot:
+    """Set failures to 0."""
+    return replace(context.snapshot, failures=0, unconfirmed=False)
+
+
+def confirm(context: Context) -> Snapshot:
+    """Set failures to 0; enough successes end the fast probing after a reset."""
+    successes = context.snapshot.successes + 1
+    done = successes >= context.spec.success_threshold
+    return replace(
+        context.snapshot, failures=0, successes=0 if done else successes, unconfirmed=False, confirming=not done
+    )
+
+
+def count_failure(context: Context) -> Snapshot:
+    """Add 1 to failures."""
+    return replace(context.snapshot, failures=context.snapshot.failures + 1, successes=0, message=context.message)
+
+
+def open(context: Context) -> Snapshot:
+    """Open until now + open duration."""
+    failures = context.snapshot.failures + 1
+    message = f"{failures} failures in a row, the last: {context.message}"
+    opened = _enter(context, BreakerState.OPEN, Reason.PROBE_FAILED, message)
+    duration = open_duration(context.spec, opened.reopen_count, context.happening.jitter)
+    return replace(opened, failures=failures, trial_at=context.now + duration)
+
+
+def record_failure(context: Context) -> Snapshot:
+    """Recorded."""
+    return replace(context.snapshot, failures=context.snapshot.failures + 1, message=context.message)
+
+
+def record_success(context: Context) -> Snapshot:
+    """Recorded; too early to count."""
+    return replace(context.snapshot, failures=0, unconfirmed=False)
+
+
+def start_trial(context: Context) -> Snapshot:
+    """Begin a trial with no success yet."""
+    reason, message = Reason.TRIAL_STARTED, f"trial started: {context.message}"
+    if context.happening.event is Event.RECOVERY_VERIFIED:
+        reason, message = Reason.RECOVERY_VERIFIED, "trial started early: a recovery step was verified"
+    trial = _enter(context, BreakerState.HALF_OPEN, reason, message)
+    return replace(trial, half_open_deadline=context.now + context.spec.half_open_timeout, unconfirmed=False)
+
+
+def count_success(context: Context) -> Snapshot:
+    """Add 1 to successes."""
+    return replace(context.snapshot, successes=context.snapshot.successes + 1, changed_at=context.now)
+
+
+def close(context: Context) -> Snapshot:
+    """Set reopenCount to 0."""
+    message = f"{context.snapshot.successes + 1} successes in a row"
+    return replace(_enter(context, BreakerState.CLOSED, Reason.TRIAL_SUCCEEDED, message), reopen_count=0)
+
+
+def reopen(context: Context) -> Snapshot:
+    """Add 1 to reopenCount; open duration doubled, at most openMax."""
+    count = context.snapshot.reopen_count + 1
+    opened = _enter(context, BreakerState.OPEN, Reason.TRIAL_FAILED, f"trial failed: {context.message}")
+    duration = open_duration(context.spec, count, context.happening.jitter)
+    return replace(opened, failures=1, reopen_count=count, trial_at=context.now + duration)
+
+
+def time_out(context: Context) -> Snapshot:
+    """Open duration unchanged."""
+    opened = _enter(context, BreakerState.OPEN, Reason.TRIAL_TIMEOUT, "the trial ended without a decision")
+    duration = open_duration(context.spec, opened.reopen_count, context.happening.jitter)
+    return replace(opened, trial_at=context.now + duration)
+
+
+def stop_trial_clock(context: Context) -> Snapshot:
+    """The trial's clock stands still: the time since the last result is added to its deadline."""
+    snapshot = context.snapshot
+    lost = context.now - (snapshot.changed_at or snapshot.since)
+    deadline = snapshot.half_open_deadline
+    return replace(snapshot, half_open_deadline=deadline + lost if deadline else None, changed_at=context.now)
+
+
+def reset(context: Context) -> Snapshot:
+    """Counters and reopenCount lost, epoch + 1; nothing is proven until a fresh success."""
+    changed = context.happening.event is Event.TARGET_CHANGED
+    reason = Reason.TARGET_CHANGED if changed else Reason.RESET
+    message = "spec.target was changed" if changed else "reset by annotation"
+    closed = _enter(context, BreakerState.CLOSED, reason, message)
+    return replace(closed, reopen_count=0, unconfirmed=True, confirming=True, last=None, good_since=None)
