@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from pathlib import Path
 
 from e2e.cluster import binaries
 from e2e.cluster.command import CommandFailedError, find, run, succeeds
@@ -106,6 +108,10 @@ class LocalCluster:
         """The text of the administrator's kubeconfig."""
         return self._state.kubeconfig("admin").read_text()
 
+    def kubectl(self) -> Path:
+        """The kubectl of the cluster's own version."""
+        return self._cache.binaries / "kubectl"
+
     def _components(self) -> tuple[Component, ...]:
         return components(self._cache.binaries, find("containerd") or "containerd", self._state)
 
@@ -133,9 +139,21 @@ class LocalCluster:
         return True
 
     def _begin(self) -> None:
+        """Makes a new cluster; one that does not become ready is removed again, only its logs are kept."""
         self._refuse_foreign()
         self._launched.clear()
         tear_down(self._state)
+        try:
+            self._create()
+        except BaseException:
+            kept = self._cache.logs / "failed-cluster"
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(self._state.logs, kept)
+            self._console.say(f"removing the cluster that did not become ready; its logs are kept in {kept}")
+            tear_down(self._state)
+            raise
+
+    def _create(self) -> None:
         for folder in (self._state.keys, self._state.logs, self._state.audit_log.parent, self._state.root / "cni"):
             folder.mkdir(parents=True, exist_ok=True)
         self._state.root.chmod(0o700)
@@ -211,9 +229,9 @@ class LocalCluster:
                 if record.read() is None:
                     log = self._state.logs / f"{record.name}.log"
                     words = "\n".join(f"    {line[:200]}" for line in tail(log, 8))
-                    raise ProblemError(f"{record.name} ended while waiting for {what}\n{words}", f"see {log}")
+                    raise ProblemError(f"{record.name} ended while waiting for {what}\n{words}")
             if time.monotonic() > deadline:
-                raise ProblemError(f"{what} is not ready after {seconds:.0f} s", f"see the logs in {self._state.logs}")
+                raise ProblemError(f"{what} is not ready after {seconds:.0f} s", "look at the logs of the cluster")
             time.sleep(0.2)
 
     def _kubectl(self, *words: str) -> list[str]:
