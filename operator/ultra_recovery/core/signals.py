@@ -115,13 +115,18 @@ def _is_bad(observed: Observed, pod: Pod) -> bool:
 
 
 def _quiet(observed: Observed) -> tuple[SignalState, str, None, datetime | None]:
-    """No pod is unhealthy: clear, unless no pod is healthy either, or one is still on its way."""
-    histories = [observed.histories.get(pod.meta.uid) for pod in observed.pods if not pod.meta.deleting]
-    good = [history.good_since for history in histories if history is not None and history.good_since is not None]
-    if not good:
+    """No pod is unhealthy: clear. Good only when every pod that counts is Ready, and there is one.
+
+    A pod that does not count (Pending, crash-looping) has a reason of its own: it neither proves nor disproves that
+    this trigger's trouble is over. A step that made it so does not get past its own wait for a Ready replacement.
+    """
+    histories = [history for pod in observed.pods if (history := observed.histories.get(pod.meta.uid)) is not None]
+    good = [history.good_since for history in histories if history.good_since is not None]
+    starting = sum(history.health is PodHealth.STARTING for history in histories)
+    if not good and not starting:
         return SignalState.NEITHER, "no pod is Ready, and none that was Ready has become unready", None, None
-    if len(good) < len(histories):
-        return SignalState.CLEAR, f"{len(good)} of {len(histories)} pods are Ready, the others are starting", None, None
+    if starting:
+        return SignalState.CLEAR, f"{len(good)} pods are Ready, {starting} are starting", None, None
     return SignalState.CLEAR, f"all {len(good)} pods are Ready", None, max(good)
 
 
@@ -142,7 +147,7 @@ def all_clear(signals: Sequence[Signal]) -> bool:
 
 
 def good_since(signals: Sequence[Signal]) -> datetime | None:
-    """Since when all signals are good by fresh observations; None while one is not. A Closed breaker is not required."""
+    """Since when all signals are good by fresh observations, or None. A Closed breaker is not required."""
     if not signals or any(signal.good_since is None for signal in signals):
         return None
     return max(signal.good_since for signal in signals if signal.good_since is not None)
