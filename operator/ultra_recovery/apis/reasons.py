@@ -96,7 +96,6 @@ class Reason(StrEnum):
     EXPIRED = "Expired"
     POLICY_GONE = "PolicyGone"
     CANCEL_REQUESTED = "CancelRequested"
-    TARGET_ROLLED_OUT = "TargetRolledOut"
     NO_SIGNAL = "NoSignal"
 
 
@@ -112,7 +111,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.TRIAL_TIMEOUT: "The breaker was HalfOpen for halfOpenTimeout without a decision and opened again.",
     Reason.RECOVERY_VERIFIED: "A recovery step was verified by fresh probes, so the trial begins early.",
     Reason.RESET: "Somebody reset the object by annotation.",
-    Reason.TARGET_CHANGED: "spec.target was changed; the history of the old target does not count.",
+    Reason.TARGET_CHANGED: "spec.target of the breaker was changed, or the run's target was rolled out: what was seen before does not count.",
     Reason.ENFORCED: "The object is valid and the operator acts on it.",
     Reason.PROGRESSING: "The operator is working on this object.",
     Reason.INVALID_SPEC: "The spec cannot be read by this version of the operator; the message names the field.",
@@ -156,6 +155,5 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.EXPIRED: "The run could not start within expiresAfter and is never run late.",
     Reason.POLICY_GONE: "The policy was deleted.",
     Reason.CANCEL_REQUESTED: "Somebody asked for the run to be cancelled by annotation.",
-    Reason.TARGET_ROLLED_OUT: "Somebody rolled the target out during the run, so the result cannot be judged.",
     Reason.NO_SIGNAL: "There was no signal to verify the step by.",
 }

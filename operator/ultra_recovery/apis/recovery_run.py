@@ -98,6 +98,7 @@ class EffectOutcome(StrEnum):
 
     EVICTED = "Evicted"
     GONE = "Gone"
+    WITHDRAWN = "Withdrawn"
     FAILED = "Failed"
 
 
@@ -111,7 +112,10 @@ class EffectStatus(ApiType):
     uid: Word = Field(description="UID of the pod; an effect never reaches another pod of the same name.")
     ready_before: int = Field(ge=0, description="Ready pods of the target at the time of the intent, without this one.")
     intent_at: Timestamp = Field(description="When the intent was written, which is before the effect.")
-    outcome: EffectOutcome | None = Field(default=None, description="Evicted, Gone or Failed; empty until known.")
+    outcome: EffectOutcome | None = Field(
+        default=None,
+        description="Evicted, Gone (somebody else removed it), Withdrawn (never done) or Failed; empty until known.",
+    )
     outcome_at: Timestamp | None = Field(
         default=None, description="When the outcome was known; absent while it is not."
     )
@@ -137,6 +141,10 @@ class StepStatus(ApiType):
     )
     waiting_since: Timestamp | None = Field(default=None, description="Since when a gate refuses; only while it does.")
     waited_seconds: int = Field(default=0, ge=0, description="Seconds spent waiting on gates inside the action.")
+    pods_until: Timestamp | None = Field(
+        default=None,
+        description="Creation time of the newest pod when the action began; younger ones are replacements.",
+    )
     verify_started_at: Timestamp | None = Field(
         default=None, description="When verification began, right after the action had ended."
     )

@@ -19,8 +19,12 @@ RunGate = Callable[[PolicyFacts, IncidentStatus, datetime], Refusal | None]
 
 
 def attempts_of(facts: PolicyFacts, incident: int) -> int:
-    """Attempts of an incident so far: its runs with at least one effect, after the last reset."""
-    return sum(run.had_effect for run in facts.runs_of(incident))
+    """Attempts of an incident so far: its runs with at least one effect, after the last reset.
+
+    A run during which somebody rolled the target out proved nothing and is not counted.
+    """
+    runs = facts.runs_of(incident)
+    return sum(run.had_effect and run.status.reason != Reason.TARGET_CHANGED for run in runs)
 
 
 def stalled(facts: PolicyFacts, incident: IncidentStatus, now: datetime) -> Refusal | None:

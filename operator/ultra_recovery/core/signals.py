@@ -36,6 +36,7 @@ class Signal:
         bad_since: first bad observation of the current row; for FIRING and PENDING.
         good_since: since when fresh observations are good; None while they are not, or nothing is known.
         fires_at: when a PENDING signal will fire.
+        fresh_at: when the latest observation behind this was made.
         pods: UIDs of the pods that are unhealthy for long enough.
     """
 
@@ -45,6 +46,7 @@ class Signal:
     bad_since: datetime | None = None
     good_since: datetime | None = None
     fires_at: datetime | None = None
+    fresh_at: datetime | None = None
     pods: frozenset[str] = frozenset()
 
 
@@ -82,14 +84,17 @@ def _circuit_open(trigger: Trigger, breaker: str, observed: Observed, now: datet
     if snapshot is None:
         return Signal(trigger.name, SignalState.UNKNOWN, f"nothing is known of breaker {breaker} yet")
     good_since = snapshot.good_since if snapshot.last and snapshot.last.outcome is Outcome.SUCCESS else None
+    fresh_at = snapshot.last.finished_at if snapshot.last else None
     if snapshot.state is BreakerState.OPEN:
         state, fires_at = _held(snapshot.since, trigger.hold, now)
         message = f"breaker {breaker} is Open: {snapshot.message}"
-        return Signal(trigger.name, state, message, snapshot.since, good_since, fires_at)
+        return Signal(trigger.name, state, message, snapshot.since, good_since, fires_at, fresh_at)
     if snapshot.state is BreakerState.HALF_OPEN or snapshot.unconfirmed:
         why = "is HalfOpen" if snapshot.state is BreakerState.HALF_OPEN else "was reset and not yet probed well"
-        return Signal(trigger.name, SignalState.NEITHER, f"breaker {breaker} {why}", good_since=good_since)
-    return Signal(trigger.name, SignalState.CLEAR, f"breaker {breaker} is Closed", good_since=good_since)
+        message = f"breaker {breaker} {why}"
+        return Signal(trigger.name, SignalState.NEITHER, message, good_since=good_since, fresh_at=fresh_at)
+    message = f"breaker {breaker} is Closed"
+    return Signal(trigger.name, SignalState.CLEAR, message, good_since=good_since, fresh_at=fresh_at)
 
 
 def _pod_unhealthy(trigger: Trigger, spec: PodUnhealthyTrigger, observed: Observed, now: datetime) -> Signal:
@@ -98,7 +103,8 @@ def _pod_unhealthy(trigger: Trigger, spec: PodUnhealthyTrigger, observed: Observ
         return Signal(trigger.name, SignalState.UNKNOWN, "the target cannot be read")
     bad = [(pod, observed.histories[pod.meta.uid]) for pod in observed.pods if _is_bad(observed, pod)]
     if not bad:
-        return Signal(trigger.name, *_quiet(observed))
+        state, message, good = _quiet(observed)
+        return Signal(trigger.name, state, message, good_since=good, fresh_at=now)
     since = min(history.bad_since for _, history in bad if history.bad_since is not None)
     fired = [pod for pod, history in bad if history.bad_since is not None and now - history.bad_since >= trigger.hold]
     names = ", ".join(pod.meta.key.name for pod, _ in bad[:3]) + (", …" if len(bad) > 3 else "")
@@ -114,7 +120,7 @@ def _is_bad(observed: Observed, pod: Pod) -> bool:
     return history is not None and history.health is PodHealth.UNHEALTHY
 
 
-def _quiet(observed: Observed) -> tuple[SignalState, str, None, datetime | None]:
+def _quiet(observed: Observed) -> tuple[SignalState, str, datetime | None]:
     """No pod is unhealthy: clear. Good only when every pod that counts is Ready, and there is one.
 
     A pod that does not count (Pending, crash-looping) has a reason of its own: it neither proves nor disproves that
@@ -124,10 +130,10 @@ def _quiet(observed: Observed) -> tuple[SignalState, str, None, datetime | None]
     good = [history.good_since for history in histories if history.good_since is not None]
     starting = sum(history.health is PodHealth.STARTING for history in histories)
     if not good and not starting:
-        return SignalState.NEITHER, "no pod is Ready, and none that was Ready has become unready", None, None
+        return SignalState.NEITHER, "no pod is Ready, and none that was Ready has become unready", None
     if starting:
-        return SignalState.CLEAR, f"{len(good)} pods are Ready, {starting} are starting", None, None
-    return SignalState.CLEAR, f"all {len(good)} pods are Ready", None, max(good)
+        return SignalState.CLEAR, f"{len(good)} pods are Ready, {starting} are starting", None
+    return SignalState.CLEAR, f"all {len(good)} pods are Ready", max(good)
 
 
 def _held(since: datetime, hold: timedelta, now: datetime) -> tuple[SignalState, datetime | None]:
@@ -151,6 +157,13 @@ def good_since(signals: Sequence[Signal]) -> datetime | None:
     if not signals or any(signal.good_since is None for signal in signals):
         return None
     return max(signal.good_since for signal in signals if signal.good_since is not None)
+
+
+def fresh_at(signals: Sequence[Signal]) -> datetime | None:
+    """When the oldest of the latest observations was made; None while there is none."""
+    moments = [signal.fresh_at for signal in signals]
+    known = [moment for moment in moments if moment is not None]
+    return min(known) if known and len(known) == len(moments) else None
 
 
 def next_change(signals: Sequence[Signal]) -> datetime | None:

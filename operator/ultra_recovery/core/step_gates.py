@@ -21,6 +21,10 @@ class ActionClass(StrEnum):
     """What an action does to the target; gates apply by class."""
 
     DISRUPTIVE = "Disruptive"
+    ROLLOUT = "Rollout"
+    DEPENDENCY_REPAIR = "DependencyRepair"
+    CUSTOM = "Custom"
+    NOTIFY = "Notify"
 
 
 @dataclass(frozen=True, slots=True)

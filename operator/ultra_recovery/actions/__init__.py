@@ -1,0 +1,1 @@
+"""Recovery actions, one file each, on ports only."""

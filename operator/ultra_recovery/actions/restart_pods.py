@@ -1,0 +1,79 @@
+"""restartPods: rolling eviction. One pod at a time; the next when the replacement of the last is Ready.
+
+Eviction honours PodDisruptionBudgets and leaves the pod template alone, so GitOps tools see no drift and the revision
+history stays what the user made it. A pod in CrashLoopBackOff is never chosen: a restart does not help it.
+"""
+
+from __future__ import annotations
+
+from ultra_recovery.apis.recovery_run import EffectOutcome, EffectStatus
+from ultra_recovery.core.action import Proposal, StepView
+from ultra_recovery.core.health import PodHealth, judge_pod
+from ultra_recovery.core.objects import Key, Kind, Pod
+from ultra_recovery.core.step_gates import ActionClass
+from ultra_recovery.ports import Cluster
+
+EVICT = "Evict"
+
+
+class RestartPods:
+    """Restarts pods by evicting them. Guarded: the UID precondition makes a repeated eviction harmless."""
+
+    action_class = ActionClass.DISRUPTIVE
+
+    def propose(self, view: StepView) -> Proposal | None:
+        """The next pod: those that are not Ready first, then by name."""
+        evicted = {effect.uid for effect in view.step.effects}
+        candidates = [pod for pod in self._wanted(view) if pod.meta.uid not in evicted and not pod.meta.deleting]
+        if not candidates:
+            return None
+        pod = min(candidates, key=lambda candidate: (candidate.ready, candidate.meta.key.name))
+        others = [other for other in view.target.available(view.now) if other.meta.uid != pod.meta.uid]
+        effect = EffectStatus(
+            kind=EVICT, pod=pod.meta.key.name, uid=pod.meta.uid, ready_before=len(others), intent_at=view.now
+        )
+        return Proposal(effect, pod)
+
+    def _wanted(self, view: StepView) -> list[Pod]:
+        restart = view.action.restart_pods
+        if restart is None:
+            return []
+        if restart.pods == "Unhealthy":
+            unhealthy = frozenset[str]().union(*(signal.pods for signal in view.signals))
+            return [pod for pod in view.target.pods if pod.meta.uid in unhealthy]
+        return [pod for pod in view.target.pods if self._is_old(pod, view) and self._is_helped(pod, view)]
+
+    @staticmethod
+    def _is_old(pod: Pod, view: StepView) -> bool:
+        """Whether a pod was there when the action began; a younger one is a replacement.
+
+        Both times are the API server's, so its clock and ours need not agree.
+        """
+        until = view.step.pods_until
+        return until is None or pod.meta.created_at is None or pod.meta.created_at <= until
+
+    @staticmethod
+    def _is_helped(pod: Pod, view: StepView) -> bool:
+        grace = view.now - view.now
+        return judge_pod(pod, was_ready=pod.ready, grace=grace, now=view.now) is not PodHealth.NOT_COUNTED
+
+    def look(self, effect: EffectStatus, view: StepView) -> EffectOutcome | None:
+        """A pod that is gone, terminating, or another one under its name: done. Still there: not done."""
+        pod = next((pod for pod in view.target.pods if pod.meta.uid == effect.uid), None)
+        return EffectOutcome.EVICTED if pod is None or pod.meta.deleting else None
+
+    def settled(self, effect: EffectStatus, view: StepView) -> bool:
+        """The pod is gone or terminating, and one more pod is Ready than were without it, or all that are wanted."""
+        pod = next((pod for pod in view.target.pods if pod.meta.uid == effect.uid), None)
+        if pod is not None and not pod.meta.deleting:
+            return False
+        replicas = view.target.workload.replicas if view.target.workload else 0
+        return len(view.target.available(view.now)) >= min(effect.ready_before + 1, replicas)
+
+    async def perform(self, namespace: str, effect: EffectStatus, cluster: Cluster) -> None:
+        """Evict the pod.
+
+        Raises:
+            ApiError: as Cluster.evict.
+        """
+        await cluster.evict(Key(Kind.POD, namespace, effect.pod), effect.uid)
