@@ -74,6 +74,7 @@ class Reason(StrEnum):
     TARGET_LEASED = "TargetLeased"
     ROLLOUT_IN_PROGRESS = "RolloutInProgress"
     QUORUM = "Quorum"
+    API_UNAVAILABLE = "ApiUnavailable"
     POD_DISRUPTION_BUDGET = "PodDisruptionBudget"
     # Incidents
     INCIDENT_OPENED = "IncidentOpened"
@@ -97,6 +98,9 @@ class Reason(StrEnum):
     POLICY_GONE = "PolicyGone"
     CANCEL_REQUESTED = "CancelRequested"
     NO_SIGNAL = "NoSignal"
+    # The process
+    LEADER_ELECTED = "LeaderElected"
+    LEADER_LOST = "LeaderLost"
 
 
 REASON_SENTENCES: dict[Reason, str] = {
@@ -111,7 +115,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.TRIAL_TIMEOUT: "The breaker was HalfOpen for halfOpenTimeout without a decision and opened again.",
     Reason.RECOVERY_VERIFIED: "A recovery step was verified by fresh probes, so the trial begins early.",
     Reason.RESET: "Somebody reset the object by annotation.",
-    Reason.TARGET_CHANGED: "spec.target of the breaker was changed, or the run's target was rolled out: what was seen before does not count.",
+    Reason.TARGET_CHANGED: "The breaker's spec.target was changed, or a run's target was rolled out meanwhile.",
     Reason.ENFORCED: "The object is valid and the operator acts on it.",
     Reason.PROGRESSING: "The operator is working on this object.",
     Reason.INVALID_SPEC: "The spec cannot be read by this version of the operator; the message names the field.",
@@ -135,6 +139,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.TARGET_LEASED: "Another run holds the target's Lease.",
     Reason.ROLLOUT_IN_PROGRESS: "The target is being rolled out by somebody.",
     Reason.QUORUM: "Removing a Ready pod now would leave fewer than limits.minHealthy.",
+    Reason.API_UNAVAILABLE: "The API server did not answer an effect, or asked to come back later.",
     Reason.POD_DISRUPTION_BUDGET: "A PodDisruptionBudget refuses the eviction.",
     Reason.INCIDENT_OPENED: "A trigger has fired for as long as its `for` asks.",
     Reason.INCIDENT_RECOVERED: "All signals are clear.",
@@ -156,4 +161,6 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.POLICY_GONE: "The policy was deleted.",
     Reason.CANCEL_REQUESTED: "Somebody asked for the run to be cancelled by annotation.",
     Reason.NO_SIGNAL: "There was no signal to verify the step by.",
+    Reason.LEADER_ELECTED: "This process leads: it probes and acts.",
+    Reason.LEADER_LOST: "This process does not lead any more: it neither probes nor acts.",
 }

@@ -240,7 +240,7 @@ class IncidentStatus(ApiType):
 
     id: int = Field(ge=1, description="Number of the incident; it grows by one with each incident of the policy.")
     state: IncidentState = Field(
-        description="Where the incident stands: Active, Observing (all signals clear, not yet for long enough) or Closed."
+        description="Where the incident stands: Active, Observing (all clear, not yet for long enough) or Closed."
     )
     triggers: Annotated[list[Annotated[str, Field(max_length=63)]], Field(max_length=16)] = Field(
         default_factory=list,

@@ -131,6 +131,7 @@ def record_outcome(
     status: RecoveryRunStatus, uid: str, outcome: EffectOutcome, message: str | None, now: datetime
 ) -> RecoveryRunStatus:
     """Write what became of the effect on the pod with this UID."""
+    status = resume(status, now)
     step = status.steps[-1]
     update = {"outcome": outcome, "outcome_at": now, "message": message[:_MAX_TEXT] if message else None}
     effects = [

@@ -1,0 +1,85 @@
+# Ultra Recovery. `make` lists what there is to do.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The cluster package needs no virtual environment, only Python >= 3.11: name another one with PYTHON=…
+PYTHON ?= $(shell scripts/bootstrap find-python)
+CLUSTER = $(PYTHON) -m e2e.cluster
+# Arguments for pytest: make test ARGS="-k eviction"
+ARGS ?=
+
+##@ Develop
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: venv
+venv: $(READY) ## Make the virtual environment .venv from the locked packages
+
+$(READY): requirements-dev.txt requirements-build.txt pyproject.toml scripts/bootstrap
+	@scripts/bootstrap venv "$(PYTHON)" $(VENV)
+	@touch $@
+
+.PHONY: lint
+lint: venv ## Style, types and layers, without running tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy --no-warn-unused-configs -p e2e.cluster
+	$(BIN)/lint-imports --no-timing
+
+.PHONY: check
+check: lint ## Everything fast: lint, unit and architecture tests (what pre-commit runs)
+	$(BIN)/pytest -q tests/unit tests/architecture $(ARGS)
+
+.PHONY: generate
+generate: venv ## Write the CRDs and all other generated files
+	$(BIN)/ultra-recovery generate
+
+.PHONY: lock
+lock: ## Resolve pyproject.toml again into the hashed requirements files
+	@scripts/lock "$(PYTHON)"
+
+##@ Test on a cluster (CLUSTER=auto|current|kind|local)
+
+.PHONY: test
+test: lint ## Everything: lint, then all tests on a cluster, made for them if there is none
+	@$(CLUSTER) run -- $(BIN)/pytest tests e2e $(ARGS)
+
+.PHONY: demo
+demo: venv ## Show the product at work on a cluster, which stays up
+	@$(CLUSTER) up
+	@$(CLUSTER) run -- $(BIN)/python -m e2e.demo
+
+.PHONY: image
+image: ## Build the images and make them available in the cluster
+	@$(CLUSTER) images
+
+.PHONY: cluster-up
+cluster-up: ## Start the cluster, or repair the one that is there
+	@$(CLUSTER) up
+
+.PHONY: cluster-status
+cluster-status: ## Show whether the cluster is usable
+	@$(CLUSTER) status
+
+.PHONY: cluster-down
+cluster-down: ## Remove the cluster
+	@$(CLUSTER) down
+
+##@ Clean up
+
+.PHONY: clean
+clean: cluster-down ## Remove the cluster and everything that tests leave in the checkout
+	rm -rf .cluster .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+
+.PHONY: distclean
+distclean: clean ## Also remove the virtual environment and the cached programs and images
+	rm -rf $(VENV)
+	@$(CLUSTER) forget

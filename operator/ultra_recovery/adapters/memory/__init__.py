@@ -1,0 +1,24 @@
+"""In-memory twins of all ports, with the semantics of a real API server. For tests and dry runs."""
+
+from ultra_recovery.adapters.memory.api import MemoryApi
+from ultra_recovery.adapters.memory.clock import FakeClock, FixedRandom
+from ultra_recovery.adapters.memory.faults import CrashError, Faults, Moment, Request
+from ultra_recovery.adapters.memory.prober import ProbeCall, ScriptedProber
+from ultra_recovery.adapters.memory.sink import MemorySink
+from ultra_recovery.adapters.memory.store import MemoryStore
+from ultra_recovery.adapters.memory.workloads import Workloads
+
+__all__ = [
+    "CrashError",
+    "FakeClock",
+    "Faults",
+    "FixedRandom",
+    "MemoryApi",
+    "MemorySink",
+    "MemoryStore",
+    "Moment",
+    "ProbeCall",
+    "Request",
+    "ScriptedProber",
+    "Workloads",
+]

@@ -1,0 +1,1 @@
+"""Orchestration on ports: gather, decide, execute, record. The decisions themselves are in core."""

@@ -1,0 +1,252 @@
+"""Breakers at work: probes when they are due, applies the table, writes what changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec
+from ultra_recovery.apis.meta import RESET_ANNOTATION
+from ultra_recovery.apis.reasons import Reason
+from ultra_recovery.core import breaker
+from ultra_recovery.core.breaker_state import EVENT_OF, Event, Happening, Snapshot, Transition, first_snapshot
+from ultra_recovery.core.breaker_status import BreakerRecord, is_urgent, restore, status_of
+from ultra_recovery.core.cadence import first_probe_at, next_probe_at
+from ultra_recovery.core.naming import spec_digest
+from ultra_recovery.core.notices import Notice
+from ultra_recovery.core.objects import Breaker, Key, Kind
+from ultra_recovery.core.probe import Outcome, ProbeResult
+from ultra_recovery.core.resets import read_reset
+from ultra_recovery.engine import breaker_notices as notices
+from ultra_recovery.engine.queue import WorkQueue
+from ultra_recovery.engine.record import Recorder
+from ultra_recovery.engine.table import Table
+from ultra_recovery.ports import Clock, Prober, Random
+
+COUNTER_INTERVAL = timedelta(seconds=10)
+"""Counters and messages are written at most once in this time; transitions at once."""
+_SPREAD_PER_BREAKER = 0.01
+"""Seconds by which first probes are spread per breaker: a hundred breakers are probed within a second of a start."""
+
+
+def _nobody(key: Key) -> None:
+    """Until somebody listens."""
+
+
+@dataclass(slots=True)
+class _Runtime:
+    """What the engine holds of one breaker. `published` is what has been written; the rest of the engine sees that."""
+
+    uid: str
+    snapshot: Snapshot
+    published: Snapshot | None
+    due: datetime
+    probed_at: datetime
+    handled: tuple[str, ...]
+    digest: str
+    written_at: datetime | None = None
+    stalled: tuple[Reason, str] | None = None
+    probing_epoch: int | None = None
+    results: list[Happening] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+
+class Breakers:
+    """Cares for all breakers while this process leads."""
+
+    def __init__(self, table: Table, prober: Prober, recorder: Recorder, clock: Clock, random: Random) -> None:
+        self._table = table
+        self._prober = prober
+        self._recorder = recorder
+        self._clock = clock
+        self._random = random
+        self._runtimes: dict[Key, _Runtime] = {}
+        self._watchers: dict[Key, set[str]] = defaultdict(set)
+        self._probes: set[asyncio.Task[None]] = set()
+        self.queue = WorkQueue("breakers", self.look, clock)
+        self.on_change: Callable[[Key], None] = _nobody
+
+    def snapshot(self, namespace: str, name: str) -> Snapshot | None:
+        """What is known and written of a breaker; None before the first visit."""
+        runtime = self._runtimes.get(Key(Kind.BREAKER, namespace, name))
+        return runtime.published if runtime is not None else None
+
+    def watch(self, key: Key, run: str, *, wanted: bool) -> None:
+        """Probe at trialInterval for as long as a run verifies against this breaker."""
+        watchers = self._watchers[key]
+        if wanted and run not in watchers:
+            watchers.add(run)
+            self._hurry(key)
+        elif not wanted:
+            watchers.discard(run)
+        if not watchers:
+            del self._watchers[key]
+
+    def recovery_verified(self, key: Key) -> None:
+        """A recovery step was just verified by fresh probes: an Open breaker begins its trial."""
+        runtime = self._runtimes.get(key)
+        if runtime is not None:
+            runtime.results.append(Happening(Event.RECOVERY_VERIFIED))
+            self.queue.add(key)
+
+    def forget(self) -> None:
+        """Forget everything: another leader may have acted meanwhile; what counts is in the statuses."""
+        for task in self._probes:
+            task.cancel()
+        self._runtimes.clear()
+        self._watchers.clear()
+
+    def _hurry(self, key: Key) -> None:
+        runtime = self._runtimes.get(key)
+        if runtime is not None:
+            runtime.due = min(runtime.due, self._clock.now())
+            self.queue.add(key)
+
+    async def look(self, key: Key) -> float | None:
+        """Apply what happened to a breaker, probe if it is due, write what changed; seconds to the next look."""
+        item = self._table.get(key)
+        if not isinstance(item, Breaker) or item.meta.deleting:
+            self._runtimes.pop(key, None)
+            return None
+        now = self._clock.now()
+        if item.spec is None:
+            await self._refuse(item, now)
+            return None
+        runtime = self._runtime(item, item.spec, now)
+        self._apply(runtime, item, item.spec, now)
+        watched = bool(self._watchers.get(key))
+        if runtime.due <= now and runtime.probing_epoch != runtime.snapshot.epoch:
+            self._send_probe(key, item.spec, runtime)
+            runtime.due = next_probe_at(runtime.snapshot, item.spec, now, watched=watched)
+        rest = await self._write(item, item.spec, runtime, now)
+        return self._delay(runtime, rest, now)
+
+    def _delay(self, runtime: _Runtime, rest: datetime | None, now: datetime) -> float:
+        moments = [runtime.due, rest, runtime.snapshot.half_open_deadline]
+        return max(min((moment - now).total_seconds() for moment in moments if moment is not None), 0.01)
+
+    def _runtime(self, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> _Runtime:
+        known = self._runtimes.get(item.meta.key)
+        if known is not None and known.uid == item.meta.uid:
+            return known
+        restored = restore(item.status, now)
+        count = len(self._runtimes) + 1
+        spread = self._random.random() * min(1.0, count * _SPREAD_PER_BREAKER / spec.probe.interval.total_seconds())
+        fresh = _Runtime(
+            uid=item.meta.uid,
+            snapshot=restored or first_snapshot(now),
+            published=restored,
+            due=first_probe_at(spec, now, spread=spread),
+            probed_at=now,
+            handled=tuple(item.status.handled_resets or ()),
+            digest=item.status.target_digest or spec_digest(spec.target),
+        )
+        self._runtimes[item.meta.key] = fresh
+        return fresh
+
+    def _apply(self, runtime: _Runtime, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> None:
+        """Everything that happened since the last look, in order: changes of the object, then results, then time."""
+        digest = spec_digest(spec.target)
+        if digest != runtime.digest:
+            runtime.digest = digest
+            self._step(runtime, item, spec, Happening(Event.TARGET_CHANGED), now)
+        request = read_reset(item.meta.annotations.get(RESET_ANNOTATION), runtime.handled, first_visit=not item.visited)
+        runtime.handled = request.handled
+        if request.fire:
+            self._step(runtime, item, spec, Happening(Event.RESET), now)
+        results, runtime.results = runtime.results, []
+        for happening in results:
+            if happening.event is Event.RECOVERY_VERIFIED and runtime.snapshot.state is not BreakerState.OPEN:
+                continue
+            self._step(runtime, item, spec, happening, now)
+        deadline = runtime.snapshot.half_open_deadline
+        if deadline is not None and now >= deadline:
+            self._step(runtime, item, spec, Happening(Event.TRIAL_TIMEOUT, jitter=self._random.random()), now)
+
+    def _step(
+        self, runtime: _Runtime, item: Breaker, spec: CircuitBreakerSpec, happening: Happening, now: datetime
+    ) -> None:
+        transition = breaker.step(runtime.snapshot, happening, spec, now)
+        runtime.snapshot = transition.after
+        if happening.result is not None and not transition.dropped:
+            self._take_result(runtime, item, happening.result)
+        if transition.moved:
+            runtime.notices.append(notices.of_transition(item, transition))
+            self._reschedule(runtime, spec, transition, now)
+
+    def _take_result(self, runtime: _Runtime, item: Breaker, result: ProbeResult) -> None:
+        before = runtime.stalled
+        bad = result.outcome is Outcome.ERROR
+        runtime.stalled = (result.reason, result.message) if bad else None
+        if bad and (before is None or before[0] is not result.reason):
+            runtime.notices.append(notices.of_problem(item, result.reason, result.message))
+        elif not bad and before is not None:
+            runtime.notices.append(notices.of_enforcement(item))
+
+    def _reschedule(self, runtime: _Runtime, spec: CircuitBreakerSpec, transition: Transition, now: datetime) -> None:
+        """A new epoch has a rhythm of its own; after a reset the target is probed at once."""
+        if transition.event in (Event.RESET, Event.TARGET_CHANGED):
+            runtime.due = now
+            runtime.stalled = None
+        else:
+            runtime.due = next_probe_at(runtime.snapshot, spec, runtime.probed_at, watched=False)
+
+    def _send_probe(self, key: Key, spec: CircuitBreakerSpec, runtime: _Runtime) -> None:
+        """Probe in the background: a target that does not answer holds back neither a reset nor another breaker."""
+        epoch = runtime.snapshot.epoch
+        runtime.probing_epoch = epoch
+        runtime.probed_at = self._clock.now()
+        task = asyncio.ensure_future(self._probe(key, spec, runtime, epoch))
+        self._probes.add(task)
+        task.add_done_callback(self._probes.discard)
+
+    async def _probe(self, key: Key, spec: CircuitBreakerSpec, runtime: _Runtime, epoch: int) -> None:
+        within = spec.probe.timeout.total_seconds()
+        try:
+            result = await self._prober.probe(key.namespace, spec.target, within)
+        finally:
+            if runtime.probing_epoch == epoch:
+                runtime.probing_epoch = None
+        runtime.results.append(Happening(EVENT_OF[result.outcome], epoch, result, self._random.random()))
+        self._recorder.tell(notices.of_probe(key, runtime.uid, spec, result))
+        self.queue.add(key)
+
+    async def _write(
+        self, item: Breaker, spec: CircuitBreakerSpec, runtime: _Runtime, now: datetime
+    ) -> datetime | None:
+        """Write the status if it differs, counters at most every ten seconds; when to write what was held back."""
+        record = BreakerRecord(item.meta.generation, runtime.handled, runtime.stalled, runtime.due)
+        status = status_of(runtime.snapshot, spec.target, record, item.status, now)
+        snapshot, pending = runtime.snapshot, runtime.notices
+        if self._recorder.differs(item, status):
+            allowed = (runtime.written_at or now - COUNTER_INTERVAL) + COUNTER_INTERVAL
+            if now < allowed and not is_urgent(status, item.status):
+                self._publish(item.meta.key, runtime, snapshot)
+                return allowed
+            await self._recorder.write(item, status)
+            runtime.written_at = now
+        runtime.notices = [notice for notice in runtime.notices if notice not in pending]
+        self._publish(item.meta.key, runtime, snapshot)
+        for notice in pending:
+            self._recorder.tell(notice)
+        return None
+
+    def _publish(self, key: Key, runtime: _Runtime, snapshot: Snapshot) -> None:
+        changed = runtime.published != snapshot
+        runtime.published = snapshot
+        if changed:
+            self.on_change(key)
+
+    async def _refuse(self, item: Breaker, now: datetime) -> None:
+        """The spec cannot be read: nothing is probed, and the object says why."""
+        snapshot = restore(item.status, now) or first_snapshot(now)
+        stalled = (Reason.INVALID_SPEC, item.problem)
+        record = BreakerRecord(item.meta.generation, item.status.handled_resets or (), stalled)
+        status = status_of(snapshot, None, record, item.status, now)
+        self._runtimes.pop(item.meta.key, None)
+        if self._recorder.differs(item, status):
+            await self._recorder.write(item, status)
+            self._recorder.tell(notices.of_problem(item, *stalled))

@@ -1,0 +1,134 @@
+"""Policies at work: gather, decide, record, start the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from ultra_recovery.apis.meta import API_VERSION, POLICY_LABEL, RESET_ANNOTATION
+from ultra_recovery.apis.reasons import Reason
+from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec, RecoveryPolicyStatus
+from ultra_recovery.core.decide import Decision, DecisionKind, decide
+from ultra_recovery.core.errors import AlreadyExists
+from ultra_recovery.core.facts import PolicyFacts, Problem
+from ultra_recovery.core.objects import Key, Kind, Policy
+from ultra_recovery.core.policy_status import invalid_status, status_of
+from ultra_recovery.core.resets import ResetRequest, read_reset
+from ultra_recovery.engine import policy_notices as notices
+from ultra_recovery.engine.gather import Gatherer
+from ultra_recovery.engine.leadership import Leadership
+from ultra_recovery.engine.queue import WorkQueue
+from ultra_recovery.engine.record import Recorder
+from ultra_recovery.engine.table import Table
+from ultra_recovery.engine.target_lease import TargetLeases
+from ultra_recovery.ports import Clock, Objects
+
+
+class Policies:
+    """Cares for all policies while this process leads."""
+
+    def __init__(
+        self,
+        table: Table,
+        gatherer: Gatherer,
+        recorder: Recorder,
+        leadership: Leadership,
+        leases: TargetLeases,
+        objects: Objects,
+        clock: Clock,
+    ) -> None:
+        self._table = table
+        self._gatherer = gatherer
+        self._recorder = recorder
+        self._leadership = leadership
+        self._leases = leases
+        self._objects = objects
+        self._clock = clock
+        self.queue = WorkQueue("policies", self.look, clock)
+        self.on_run: Callable[[Key], None] = _nobody
+
+    async def look(self, key: Key) -> float | None:
+        """Look at one policy; seconds to the next look."""
+        policy = self._table.get(key)
+        if not isinstance(policy, Policy) or policy.meta.deleting:
+            return None
+        now = self._clock.now()
+        if policy.spec is None:
+            await self._refuse(policy, now)
+            return None
+        policy, request = self._take_reset(policy, now)
+        facts = self._gatherer.policy(policy, policy.spec)
+        decision = decide(facts, now)
+        if decision.kind is DecisionKind.START_RUN:
+            facts = await self._ask_lease(facts, policy.spec)
+            decision = decide(facts, now)
+        await self._record(key, facts, decision, request, now)
+        if decision.kind is DecisionKind.START_RUN:
+            await self._start(policy, decision)
+        elif decision.reason is Reason.TARGET_LEASED:
+            return 2.0
+        return (decision.next_look - now).total_seconds() if decision.next_look is not None else None
+
+    def _take_reset(self, policy: Policy, now: datetime) -> tuple[Policy, ResetRequest]:
+        """A reset makes all earlier runs not count, from this moment on."""
+        value = policy.meta.annotations.get(RESET_ANNOTATION)
+        request = read_reset(value, policy.status.handled_resets or (), first_visit=not policy.visited)
+        if not request.fire:
+            return policy, request
+        # Creation times are whole seconds: the next whole second keeps every earlier run out.
+        reset_at = now.replace(microsecond=0)
+        status = policy.status.model_copy(update={"reset_at": reset_at})
+        return replace(policy, status=status), request
+
+    async def _ask_lease(self, facts: PolicyFacts, spec: RecoveryPolicySpec) -> PolicyFacts:
+        """The target's Lease is the last gate, and the only one that costs a request: asked only when all others agree."""
+        reference = spec.target_ref
+        target = Key(Kind(reference.kind), facts.policy.meta.key.namespace, reference.name)
+        return replace(facts, lease_holder=await self._leases.holder(target))
+
+    async def _record(
+        self, key: Key, facts: PolicyFacts, decision: Decision, request: ResetRequest, now: datetime
+    ) -> None:
+        stored = self._table.get(key)
+        if not isinstance(stored, Policy):
+            return
+        status = status_of(facts, decision, request.handled, now)
+        news = notices.of_policy(facts, decision, stored.status, status, reset=request.fire)
+        if self._recorder.differs(stored, status):
+            await self._recorder.write(stored, status)
+        for notice in news:
+            self._recorder.tell(notice)
+
+    async def _start(self, policy: Policy, decision: Decision) -> None:
+        """Create the run: the record of the intent, before anything is done. Its name makes creating it twice harmless."""
+        self._leadership.check()
+        if decision.run is None:
+            return
+        key = Key(Kind.RUN, policy.meta.key.namespace, decision.run_name)
+        label = policy.meta.key.name[:63].rstrip("-.")
+        document = {
+            "apiVersion": API_VERSION,
+            "kind": Kind.RUN.value,
+            "metadata": {"name": key.name, "namespace": key.namespace, "labels": {POLICY_LABEL: label}},
+            "spec": decision.run.to_wire(),
+        }
+        try:
+            created = await self._objects.create_run(key.namespace, document)
+        except AlreadyExists:
+            # An earlier look created it and its event has not reached us yet.
+            return
+        self._table.apply(Kind.RUN, created)
+        self.on_run(key)
+
+    async def _refuse(self, policy: Policy, now: datetime) -> None:
+        """The spec cannot be read: nothing is done, and the object says why."""
+        problem = Problem(Reason.INVALID_SPEC, policy.problem)
+        status: RecoveryPolicyStatus = invalid_status(policy.status, policy.meta.generation, problem, now)
+        if self._recorder.differs(policy, status):
+            await self._recorder.write(policy, status)
+            self._recorder.tell(notices.of_problem(policy, problem))
+
+
+def _nobody(key: Key) -> None:
+    """Until somebody listens."""

@@ -1,0 +1,103 @@
+"""A queue of keys to look at: each at most once at a time, now or at a later moment, failures with a growing delay."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import logging
+from collections.abc import Awaitable, Callable
+
+from ultra_recovery.core.errors import ApiError, Conflict, NotLeader
+from ultra_recovery.core.objects import Key
+from ultra_recovery.ports import Clock
+
+log = logging.getLogger(__name__)
+
+Worker = Callable[[Key], Awaitable[float | None]]
+_CONFLICT_DELAY = 0.1
+_FIRST_DELAY, _MAX_DELAY = 0.5, 5.0
+
+
+class WorkQueue:
+    """Calls `worker(key)` for every key that is due. Its answer is the seconds to the next look, or None.
+
+    One key is never worked on twice at the same time; a key that is added meanwhile is looked at again afterwards. A
+    worker that waits (a slow API server) holds back no other key.
+    """
+
+    def __init__(self, name: str, worker: Worker, clock: Clock) -> None:
+        self._name = name
+        self._worker = worker
+        self._clock = clock
+        self._due: dict[Key, float] = {}
+        self._heap: list[tuple[float, Key]] = []
+        self._busy: set[Key] = set()
+        self._failures: dict[Key, int] = {}
+        self._wake = asyncio.Event()
+
+    def add(self, key: Key, delay: float = 0.0) -> None:
+        """Look at `key` after `delay` seconds, or earlier if it is due earlier already."""
+        due = self._clock.boottime() + max(delay, 0.0)
+        if due < self._due.get(key, float("inf")):
+            self._due[key] = due
+            heapq.heappush(self._heap, (due, key))
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled; what is being worked on is cancelled with it."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._wake.clear()
+                for key in self._take_due():
+                    self._busy.add(key)
+                    group.create_task(self._handle(key))
+                await self._wait()
+
+    def _take_due(self) -> list[Key]:
+        now, taken, later = self._clock.boottime(), [], []
+        while self._heap and self._heap[0][0] <= now:
+            due, key = heapq.heappop(self._heap)
+            if self._due.get(key) != due:
+                continue
+            if key in self._busy:
+                later.append((due, key))
+                continue
+            del self._due[key]
+            taken.append(key)
+        for entry in later:
+            # Added again while in work: _handle wakes the queue when it is done.
+            self._due[entry[1]] = entry[0]
+            heapq.heappush(self._heap, entry)
+        return taken
+
+    async def _wait(self) -> None:
+        idle = [due for due, key in self._heap[:1] if key not in self._busy]
+        delay = max(idle[0] - self._clock.boottime(), 0.0) if idle else (0.05 if self._heap else None)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), delay)
+
+    async def _handle(self, key: Key) -> None:
+        try:
+            delay = await self._worker(key)
+            self._failures.pop(key, None)
+        except Conflict as error:
+            log.debug("conflict, looking again", extra={"object": str(key), "error": str(error)})
+            delay = _CONFLICT_DELAY
+        except (ApiError, NotLeader) as error:
+            delay = self._back_off(key)
+            log.warning("cannot go on now", extra={"object": str(key), "error": str(error), "retry_seconds": delay})
+        except Exception:
+            # A bug that one object brings out must not stop the care for all others.
+            delay = self._back_off(key)
+            log.exception("unexpected error", extra={"object": str(key), "queue": self._name})
+        finally:
+            self._busy.discard(key)
+            self._wake.set()
+        if delay is not None:
+            self.add(key, delay)
+
+    def _back_off(self, key: Key) -> float:
+        count = self._failures.get(key, 0)
+        self._failures[key] = count + 1
+        return float(min(_FIRST_DELAY * 2 ** min(count, 10), _MAX_DELAY))

@@ -1,0 +1,82 @@
+"""The table of watched objects: filled by the watch, corrected by lists, read by everybody."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ultra_recovery.core.objects import AnyObject, Key, Kind
+from ultra_recovery.core.parsing import parse
+
+Listener = Callable[[Key, AnyObject | None], None]
+_MAX_TOMBSTONES = 10_000
+
+
+def _number(version: str) -> int:
+    """A resourceVersion as a number: within one object a larger one is newer, as every API server has it."""
+    return int(version) if version.isdigit() else 0
+
+
+class Table:
+    """All watched objects by kind, namespace and name. Not thread-safe: used from the engine's loop alone.
+
+    Watch events may come late, twice or never; lists may be older than the watch. Therefore nothing older replaces
+    anything newer, and what a list does not show is removed only if the list is newer than the object.
+    """
+
+    def __init__(self) -> None:
+        self._objects: dict[Kind, dict[str, dict[str, AnyObject]]] = {kind: defaultdict(dict) for kind in Kind}
+        self._gone: dict[Key, int] = {}
+        self._listeners: list[Listener] = []
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call `listener(key, object or None)` after every change."""
+        self._listeners.append(listener)
+
+    def get(self, key: Key) -> AnyObject | None:
+        """The object, or None when it does not exist."""
+        return self._objects[key.kind].get(key.namespace, {}).get(key.name)
+
+    def select(self, kind: Kind, namespace: str | None = None) -> Sequence[AnyObject]:
+        """All objects of a kind, of one namespace or of all."""
+        if namespace is not None:
+            return list(self._objects[kind].get(namespace, {}).values())
+        return [item for group in self._objects[kind].values() for item in group.values()]
+
+    def apply(self, kind: Kind, document: Mapping[str, Any], *, deleted: bool = False) -> None:
+        """Take one event of the watch, or our own write."""
+        item = parse(kind, document)
+        key, version = item.meta.key, _number(item.meta.version)
+        known = self.get(key)
+        if version <= self._gone.get(key, -1) or (known is not None and version < _number(known.meta.version)):
+            return
+        if deleted:
+            self._remove(key, version)
+        elif known is None or known.meta.version != item.meta.version:
+            self._gone.pop(key, None)
+            self._objects[kind][key.namespace][key.name] = item
+            self._tell(key, item)
+
+    def replace(self, kind: Kind, version: str, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Take a whole list of a kind, made at `version`."""
+        present = set()
+        for document in documents:
+            meta = document["metadata"]
+            present.add((meta.get("namespace", ""), meta["name"]))
+            self.apply(kind, document)
+        for item in self.select(kind):
+            key = item.meta.key
+            if (key.namespace, key.name) not in present and _number(item.meta.version) <= _number(version):
+                self._remove(key, _number(version))
+
+    def _remove(self, key: Key, version: int) -> None:
+        if len(self._gone) >= _MAX_TOMBSTONES:
+            self._gone.clear()
+        self._gone[key] = version
+        if self._objects[key.kind].get(key.namespace, {}).pop(key.name, None) is not None:
+            self._tell(key, None)
+
+    def _tell(self, key: Key, item: AnyObject | None) -> None:
+        for listener in self._listeners:
+            listener(key, item)
