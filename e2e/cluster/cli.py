@@ -174,4 +174,3 @@ class Commands:
         if provider is ProviderName.KIND:
             return KindCluster(self._cache, self._checkout, console)
         return LocalCluster(self._cache, self._checkout, console)
-

@@ -52,27 +52,37 @@ def run(
     """
     words = [str(arg) for arg in argv]
     words[0] = find(words[0]) or words[0]
-    merged = {**os.environ, **(env or {})}
     try:
-        if log is None:
-            done = subprocess.run(
-                words, env=merged, cwd=cwd, timeout=timeout, capture_output=True, text=True, errors="replace", check=False
-            )
-            said, complaint = done.stdout, done.stderr.splitlines()
-        else:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("w") as out:
-                done = subprocess.run(
-                    words, env=merged, cwd=cwd, timeout=timeout, stdout=out, stderr=subprocess.STDOUT, text=True, check=False
-                )
-            said, complaint = "", tail(log, LAST_WORDS)
+        done = _complete(words, {**os.environ, **(env or {})}, cwd, log, timeout)
     except FileNotFoundError:
         raise CommandFailedError(words, 127, ["no such program"]) from None
     except subprocess.TimeoutExpired:
         raise CommandFailedError(words, 124, [f"no answer within {timeout} s"], log) from None
     if done.returncode:
-        raise CommandFailedError(words, done.returncode, complaint or said.splitlines(), log)
-    return said
+        complaint = tail(log, LAST_WORDS) if log else (done.stderr or done.stdout).splitlines()
+        raise CommandFailedError(words, done.returncode, complaint, log)
+    return done.stdout or ""
+
+
+def _complete(
+    words: Sequence[str], env: Mapping[str, str], cwd: Path | None, log: Path | None, timeout: float | None
+) -> subprocess.CompletedProcess[str]:
+    if log is None:
+        return subprocess.run(
+            words,
+            env=env,
+            cwd=cwd,
+            timeout=timeout,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as out:
+        return subprocess.run(
+            words, env=env, cwd=cwd, timeout=timeout, stdout=out, stderr=out, encoding="utf-8", check=False
+        )
 
 
 def succeeds(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, timeout: float = 20) -> bool:

@@ -30,7 +30,7 @@ class BuildSettings:
 
 
 def configuration(files: Sequence[Path], environ: Mapping[str, str]) -> configparser.RawConfigParser:
-    """pip's configuration as pip itself would see it here: files in order, then variables over them."""
+    """Pip's configuration as pip itself would see it here: files in order, then variables over them."""
     merged = configparser.RawConfigParser()
     merged.read(files)
     if not merged.has_section("global"):

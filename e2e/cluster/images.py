@@ -24,6 +24,8 @@ class Image:
         context: The folder it is built from, relative to the checkout; empty for images without one.
         inputs: Files and folders in the context that its content depends on.
         base: The image it is built on, if that is one of ours.
+        stage: The stage of its Dockerfile that is slow to build and changes seldom.
+        revision: To be raised when the way it is built changes; for images without a context.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Image:
     context: str = ""
     inputs: Sequence[str] = field(default=())
     base: Image | None = None
+    stage: str = ""
     revision: str = "1"
 
 
@@ -52,6 +55,7 @@ OPERATOR = Image(
         "crds",
     ),
     PYTHON,
+    "dependencies",
 )
 WEB = Image("web", "localhost/ultra-recovery-web:dev", "examples/web/app", ("Dockerfile", "app.py"), PYTHON)
 IMAGES: Mapping[str, Image] = {image.name: image for image in (PAUSE, PYTHON, OPERATOR, WEB)}

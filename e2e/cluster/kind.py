@@ -44,7 +44,17 @@ class KindCluster:
                 return self._wake(kind)
             log = self._cache.logs / "kind.log"
             with self._console.step(f"creating the kind cluster {CLUSTER_NAME}", log):
-                create = [kind, "create", "cluster", "--name", CLUSTER_NAME, "--config", CONFIGURATION, "--wait", "180s"]
+                create = [
+                    kind,
+                    "create",
+                    "cluster",
+                    "--name",
+                    CLUSTER_NAME,
+                    "--config",
+                    CONFIGURATION,
+                    "--wait",
+                    "180s",
+                ]
                 try:
                     run([*create, "--kubeconfig", self._private()], log=log, timeout=START_SECONDS)
                 except BaseException:

@@ -47,9 +47,7 @@ class Provider(Protocol):
         """Variables that only this provider can offer to tests."""
 
 
-def choose(
-    requested: str, context: str | None, recorded: str | None, docker_answers: Callable[[], bool]
-) -> Choice:
+def choose(requested: str, context: str | None, recorded: str | None, docker_answers: Callable[[], bool]) -> Choice:
     """Decides which provider to use.
 
     Args:

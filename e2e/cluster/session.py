@@ -88,7 +88,9 @@ class Guests:
         return [identity.pid for name in names if (identity := Record(self._folder, name).read())]
 
 
-def visit(guests: Guests, temporary: Path, created: bool, keep: bool, work: Callable[[], int], leave: Callable[[], None]) -> int:
+def visit(
+    guests: Guests, temporary: Path, created: bool, keep: bool, work: Callable[[], int], leave: Callable[[], None]
+) -> int:
     """Does work as a guest of a cluster.
 
     Args:

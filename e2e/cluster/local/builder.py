@@ -48,8 +48,12 @@ def provide(image: Image, checkout: Checkout, cache: Cache, console: Console) ->
 
 def buildah(cache: Cache, *words: str | Path) -> list[str | Path]:
     """A buildah command line with storage of our own, so that nobody else's images are touched."""
-    storage = ["--root", cache.storage / "root", "--runroot", cache.storage / "run", "--storage-driver", "vfs"]
-    return ["buildah", *storage, *words]
+    cache.storage.mkdir(parents=True, exist_ok=True)
+    layers = machine.overlays(cache.storage)
+    driver = "overlay" if layers else "vfs"
+    options = ["--storage-opt", "overlay.skip_mount_home=true"] if layers else []
+    storage = ["--root", cache.storage / driver / "root", "--runroot", cache.storage / driver / "run"]
+    return ["buildah", *storage, "--storage-driver", driver, *options, *words]
 
 
 ISOLATION = {"BUILDAH_ISOLATION": "chroot"}
@@ -61,13 +65,29 @@ def _build_from_context(image: Image, checkout: Checkout, cache: Cache, console:
         provide(image.base, checkout, cache, console)
         _make_known(image.base, cache)
         arguments += ["--build-arg", f"BASE_IMAGE={image.base.reference}"]
-    log = cache.logs / f"image-{image.name}.log"
+    log, context = cache.logs / f"image-{image.name}.log", checkout.root / image.context
     with console.step(f"building {image.reference}", log), build_settings() as settings:
         for folder in settings.folders:
             arguments += ["--volume", f"{folder}:{folder}:ro"]
         for name, path in settings.secrets.items():
             arguments += ["--secret", f"id={name},src={path}"]
-        _bud(image, checkout.root / image.context, cache, log, ["--layers", *arguments])
+        if image.stage:
+            # A tag on the stage keeps its layers when those that are in no tagged image are removed.
+            stage = f"{image.reference}-{image.stage}"
+            words = [
+                "bud",
+                "--format",
+                "docker",
+                "--layers",
+                *arguments,
+                "--target",
+                image.stage,
+                "--tag",
+                stage,
+                context,
+            ]
+            run(buildah(cache, *words), env=ISOLATION, log=log)
+        _bud(image, context, cache, log, ["--layers", *arguments])
     run(buildah(cache, "rmi", "--prune"), log=cache.logs / "prune.log")
 
 
@@ -95,7 +115,10 @@ def _build_python(cache: Cache, console: Console) -> None:
     with console.step(f"building {PYTHON.reference} from Debian packages (about 80 s)", log), _folder(cache) as folder:
         rootfs = folder / "rootfs"
         try:
-            run(["debootstrap", "--variant=minbase", "--include=python3,python3-venv,ca-certificates", SUITE, rootfs], log=log)
+            run(
+                ["debootstrap", "--variant=minbase", "--include=python3,python3-venv,ca-certificates", SUITE, rootfs],
+                log=log,
+            )
         except CommandFailedError:
             shutil.copy(rootfs / "debootstrap/debootstrap.log", cache.logs / "debootstrap.log")
             raise

@@ -174,7 +174,7 @@ class LocalCluster:
         root = self._state.root
         plugins = machine.plugin_folder() or machine.PLUGIN_FOLDERS[0]
         run(["openssl", "genrsa", "-out", self._state.keys / "sa.key", "2048"])
-        snapshotter = machine.snapshotter(root)
+        snapshotter = "overlayfs" if machine.overlays(root) else "native"
         texts = {
             "audit.json": configuration.audit_policy(),
             "containerd.toml": configuration.containerd(self._state, plugins, snapshotter),

@@ -117,7 +117,9 @@ def require_go(look: Callable[[str], str | None] = find, ask: Callable[[Sequence
     oldest = ".".join(map(str, OLDEST_GO))
     go = look("go")
     if go is None:
-        raise ProblemError(f"Go is missing: Kubernetes is built from source, with Go {oldest} or newer", _go_remedy(oldest))
+        raise ProblemError(
+            f"Go is missing: Kubernetes is built from source, with Go {oldest} or newer", _go_remedy(oldest)
+        )
     version = ask([go, "env", "GOVERSION"])
     if go_version(version) < OLDEST_GO:
         raise ProblemError(f"{go} is {version.strip()}, too old to build Kubernetes", _go_remedy(oldest))
@@ -128,7 +130,6 @@ def _go_remedy(oldest: str) -> str:
     return f"install Go {oldest} or newer and put it on the PATH, or {OTHER_CLUSTERS}"
 
 
-def snapshotter(folder: Path) -> str:
-    """The containerd snapshotter that works on the file system of a folder: overlays do not stack."""
-    kind = run(["stat", "-f", "-c", "%T", folder]).strip()
-    return "native" if kind == "overlayfs" else "overlayfs"
+def overlays(folder: Path) -> bool:
+    """Whether layers can be mounted over each other in a folder: not where the folder is itself such a mount."""
+    return run(["stat", "-f", "-c", "%T", folder]).strip() != "overlayfs"

@@ -12,8 +12,8 @@ from pathlib import Path
 from e2e.cluster.command import CommandFailedError, find, run
 from e2e.cluster.layout import State
 from e2e.cluster.local import network
-from e2e.cluster.process import PROC, Identity, Record, send, stop, wait_until_gone
 from e2e.cluster.problem import ProblemError
+from e2e.cluster.process import PROC, Identity, Record, send, stop, wait_until_gone
 
 FIRST = ("kubelet", "kube-proxy", "coredns", "kube-controller-manager", "kube-scheduler")
 LAST = ("kube-apiserver", "etcd", "containerd")
@@ -68,7 +68,9 @@ def end_leftovers(state: State, pods: Sequence[str]) -> None:
     send(identities, signal.SIGKILL)
     if not wait_until_gone(identities, 15):
         left = ", ".join(str(identity.pid) for identity in identities if identity.alive())
-        raise ProblemError(f"processes of the cluster do not end: {left}", f"look at them; {state.root} is kept until then")
+        raise ProblemError(
+            f"processes of the cluster do not end: {left}", f"look at them; {state.root} is kept until then"
+        )
 
 
 def shims(state: State, proc: Path = PROC) -> list[int]:
