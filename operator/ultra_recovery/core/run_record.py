@@ -37,7 +37,7 @@ def claim(status: RecoveryRunStatus, term: int, now: datetime) -> RecoveryRunSta
     return status.model_copy(update={"leader_term": term, "steps": steps, "phase": status.phase or RunPhase.PENDING})
 
 
-def adopt_plan(  # noqa: PLR0917 - the parts of a plan, each from another object
+def adopt_plan(
     status: RecoveryRunStatus,
     spec: RecoveryPolicySpec,
     generation: int,

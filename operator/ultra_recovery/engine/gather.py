@@ -122,9 +122,7 @@ class Gatherer:
             message = f"{reference.kind} {reference.name} does not exist in namespace {namespace}"
             return Problem(Reason.TARGET_NOT_FOUND, message)
         if workload.has_expressions or not workload.selector:
-            message = (
-                f"{reference.kind} {reference.name} selects pods by matchExpressions; only matchLabels are supported"
-            )
+            message = f"{reference.kind} {reference.name} must select its pods by matchLabels alone"
             return Problem(Reason.TARGET_INVALID, message)
         for trigger in spec.triggers:
             if trigger.circuit_open is None:

@@ -54,14 +54,15 @@ class Policies:
         if not isinstance(policy, Policy) or policy.meta.deleting:
             return None
         now = self._clock.now()
-        if policy.spec is None:
+        spec = policy.spec
+        if spec is None:
             await self._refuse(policy, now)
             return None
         policy, request = self._take_reset(policy, now)
-        facts = self._gatherer.policy(policy, policy.spec)
+        facts = self._gatherer.policy(policy, spec)
         decision = decide(facts, now)
         if decision.kind is DecisionKind.START_RUN:
-            facts = await self._ask_lease(facts, policy.spec)
+            facts = await self._ask_lease(facts, spec)
             decision = decide(facts, now)
         await self._record(key, facts, decision, request, now)
         if decision.kind is DecisionKind.START_RUN:
@@ -82,7 +83,7 @@ class Policies:
         return replace(policy, status=status), request
 
     async def _ask_lease(self, facts: PolicyFacts, spec: RecoveryPolicySpec) -> PolicyFacts:
-        """The target's Lease is the last gate, and the only one that costs a request: asked only when all others agree."""
+        """The target's Lease is the last gate and the only one that costs a request: asked when all others agree."""
         reference = spec.target_ref
         target = Key(Kind(reference.kind), facts.policy.meta.key.namespace, reference.name)
         return replace(facts, lease_holder=await self._leases.holder(target))
@@ -101,7 +102,7 @@ class Policies:
             self._recorder.tell(notice)
 
     async def _start(self, policy: Policy, decision: Decision) -> None:
-        """Create the run: the record of the intent, before anything is done. Its name makes creating it twice harmless."""
+        """Create the run: the intent, before anything is done. Its name makes creating it twice harmless."""
         self._leadership.check()
         if decision.run is None:
             return

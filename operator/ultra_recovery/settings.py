@@ -1,0 +1,72 @@
+"""Every option of the processes, once: name, default, meaning. Read from the environment by the wiring alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Options of the operator.
+
+    Attributes:
+        namespace: ULTRA_NAMESPACE. Where the leader's Lease lives. Default: the pod's own namespace, else "default".
+        watch_namespaces: ULTRA_WATCH_NAMESPACES. Names separated by commas; empty: the whole cluster.
+        identity: ULTRA_IDENTITY. Name of this process in the Lease. Default: the host name, which is the pod's.
+        pod_ips: ULTRA_POD_IPS. The pod's own addresses, separated by commas: never probed.
+        probe_allow: ULTRA_PROBE_ALLOW. Addresses outside the namespace that breakers may probe: host patterns, IP
+            addresses or ranges, each with an optional port, separated by commas. Default: none. Example:
+            "*.example.com:443,10.20.0.0/16".
+        ops_port: ULTRA_OPS_PORT. Port of /metrics, /livez and /readyz. Default: 8080.
+        log_level: ULTRA_LOG_LEVEL. DEBUG, INFO, WARNING or ERROR. Default: INFO.
+        kubeconfig: KUBECONFIG. Used only outside a pod. Default: the usual place.
+    """
+
+    namespace: str
+    watch_namespaces: tuple[str, ...]
+    identity: str
+    pod_ips: tuple[str, ...]
+    probe_allow: str
+    ops_port: int
+    log_level: str
+    kubeconfig: str | None
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], hostname: str) -> Settings:
+        """Read the settings.
+
+        Raises:
+            SettingsError: a value cannot be used.
+        """
+        port = environment.get("ULTRA_OPS_PORT", "8080")
+        if not port.isdigit() or not 0 <= int(port) <= 65535:
+            raise SettingsError(f"ULTRA_OPS_PORT must be a port number, not {port!r}")
+        level = environment.get("ULTRA_LOG_LEVEL", "INFO").upper()
+        if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise SettingsError(f"ULTRA_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR, not {level!r}")
+        return cls(
+            namespace=environment.get("ULTRA_NAMESPACE") or _own_namespace(),
+            watch_namespaces=_names(environment.get("ULTRA_WATCH_NAMESPACES", "")),
+            identity=environment.get("ULTRA_IDENTITY") or hostname,
+            pod_ips=_names(environment.get("ULTRA_POD_IPS", "")),
+            probe_allow=environment.get("ULTRA_PROBE_ALLOW", ""),
+            ops_port=int(port),
+            log_level=level,
+            kubeconfig=environment.get("KUBECONFIG") or None,
+        )
+
+
+def _own_namespace() -> str:
+    return _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.exists() else "default"
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

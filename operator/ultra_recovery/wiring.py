@@ -1,0 +1,129 @@
+"""The composition root: settings → adapters → engine. The only module that knows adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+
+from ultra_recovery import __version__
+from ultra_recovery.adapters.clock import SystemClock, SystemRandom
+from ultra_recovery.adapters.http.address import AddressPolicy, parse_rules
+from ultra_recovery.adapters.http.probe import HttpProber
+from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
+from ultra_recovery.adapters.kubernetes.connection import Connection
+from ultra_recovery.adapters.kubernetes.events import EventSink
+from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases
+from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
+from ultra_recovery.adapters.kubernetes.version import missing_crds
+from ultra_recovery.adapters.logs import LogSink, configure_logging
+from ultra_recovery.adapters.metrics import MetricsSink
+from ultra_recovery.adapters.ops_server import OpsServer
+from ultra_recovery.adapters.prober import TargetProber
+from ultra_recovery.adapters.workload import WorkloadProber
+from ultra_recovery.engine.breakers import Breakers
+from ultra_recovery.engine.engine import Engine
+from ultra_recovery.engine.gather import Gatherer
+from ultra_recovery.engine.leadership import Leadership
+from ultra_recovery.engine.policies import Policies
+from ultra_recovery.engine.record import Recorder
+from ultra_recovery.engine.runs import Runs
+from ultra_recovery.engine.table import Table
+from ultra_recovery.engine.target_lease import TargetLeases
+from ultra_recovery.handlers.watch import Watch
+from ultra_recovery.ports import Clock, Cluster, Leases, Objects, Prober, Random, Sink
+from ultra_recovery.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def build_engine(
+    table: Table,
+    objects: Objects,
+    cluster: Cluster,
+    leases: Leases,
+    prober: Prober,
+    sinks: list[Sink],
+    clock: Clock,
+    random: Random,
+    leadership: Leadership,
+) -> Engine:
+    """Put the engine together from ports; tests give it the in-memory twins."""
+    recorder = Recorder(objects, table, leadership, sinks)
+    breakers = Breakers(table, prober, recorder, clock, random)
+    gatherer = Gatherer(table, breakers, clock)
+    targets = TargetLeases(leases, clock)
+    policies = Policies(table, gatherer, recorder, leadership, targets, objects, clock)
+    runs = Runs(table, gatherer, recorder, leadership, targets, cluster, breakers, clock)
+    return Engine(table, objects, leadership, gatherer, breakers, policies, runs, recorder, clock)
+
+
+async def run_operator(settings: Settings) -> int:
+    """Run the operator until it is told to stop; the exit code."""
+    configure_logging(settings.log_level)
+    async with contextlib.AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(await Connection.open(settings.kubeconfig))
+        missing = await missing_crds(connection)
+        if missing:
+            for sentence in missing:
+                log.error(sentence)
+            return 1
+        return await _serve(settings, connection, stack)
+
+
+async def _serve(settings: Settings, connection: Connection, stack: contextlib.AsyncExitStack) -> int:
+    clock, metrics = SystemClock(), MetricsSink()
+    table = Table()
+    events = EventSink(connection, clock, metrics.count_dropped_event)
+    policy = AddressPolicy(parse_rules(settings.probe_allow), [*connection.server_addresses(), *settings.pod_ips])
+    http = HttpProber(table, policy, clock, f"ultra-recovery/{__version__}")
+    stack.push_async_callback(http.close)
+    prober = TargetProber(http, WorkloadProber(table, clock), clock)
+    leases = KubernetesLeases(connection)
+    leadership = Leadership(leases, clock, settings.namespace, settings.identity)
+    objects = KubernetesObjects(connection, settings.watch_namespaces)
+    sinks: list[Sink] = [events, metrics, LogSink()]
+    cluster = KubernetesCluster(connection)
+    engine = build_engine(table, objects, cluster, leases, prober, sinks, clock, SystemRandom(), leadership)
+    watch = Watch(
+        lambda kind, document, deleted: engine.feed(kind, document, deleted=deleted), settings.watch_namespaces
+    )
+    watch.start(asyncio.get_running_loop())
+    stack.callback(watch.stop)
+    server = OpsServer(
+        "0.0.0.0",
+        settings.ops_port,
+        metrics.render,
+        live_checks=[lambda: _not_past_lease(leadership)],
+        ready_checks=[lambda: ("synced", engine.synced.is_set(), "first list done")],
+    )
+    await server.start()
+    stack.push_async_callback(server.stop)
+    return await _until_stopped(engine, events, leadership)
+
+
+def _not_past_lease(leadership: Leadership) -> tuple[str, bool, str]:
+    past = leadership.acts_past_lease
+    return "leader", not past, "acts past its Lease" if past else "ok"
+
+
+async def _until_stopped(engine: Engine, events: EventSink, leadership: Leadership) -> int:
+    """Run until a signal, or until something ends that must not: then the process ends and is started anew."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    work = [asyncio.ensure_future(engine.run()), asyncio.ensure_future(events.run())]
+    waiting = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({*work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    told = stop.is_set()
+    for task in (*work, waiting):
+        task.cancel()
+    results = await asyncio.gather(*work, waiting, return_exceptions=True)
+    await leadership.release()
+    for result in results:
+        if isinstance(result, Exception):
+            log.error("the operator ends", exc_info=result)
+    log.info("stopped", extra={"told": told})
+    return 0 if told else 1
