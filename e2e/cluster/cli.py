@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     add("status", "show whether the cluster is usable (exit code 1 when it is not)")
     add("kubeconfig", "print the path of the kubeconfig")
     add("images", "build the images of the project and make them available in the cluster")
+    add("forget", "remove the cache of programs and images")
     load = add("load", "build single images and make them available in the cluster")
     load.add_argument("names", nargs="+", metavar="NAME", help=f"one of: {', '.join(IMAGES)}")
     tools = add("tools", "build extra programs and link them in .cluster/bin")
@@ -117,6 +119,12 @@ class Commands:
         _, cluster = self._choose()
         for name, reference in cluster.load(names).items():
             print(f"{name}\t{reference}")
+        return 0
+
+    def _forget(self) -> int:
+        if self._cache.state.root.exists():
+            raise ProblemError("a local cluster is still there", "python3 -m e2e.cluster down --provider local")
+        shutil.rmtree(self._cache.root, ignore_errors=True)
         return 0
 
     def _tools(self) -> int:

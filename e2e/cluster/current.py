@@ -30,9 +30,8 @@ class CurrentCluster:
                 "check KUBE_CONTEXT and KUBECONFIG (kubectl config get-contexts)",
             ) from None
         served = [line.strip() for line in version.splitlines() if "gitVersion" in line]
-        self._console.say(
-            f"the cluster of the context {self._context} answers ({served[-1] if served else 'no version'})"
-        )
+        shown = served[-1] if served else "no version"
+        self._console.say(f"the cluster of the context {self._context} answers ({shown})")
         return False
 
     def down(self) -> None:

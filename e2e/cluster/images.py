@@ -52,7 +52,6 @@ OPERATOR = Image(
         "README.md",
         "LICENSE",
         "operator",
-        "crds",
     ),
     PYTHON,
     "dependencies",

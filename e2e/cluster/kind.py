@@ -42,24 +42,7 @@ class KindCluster:
         with exclusive(self._cache.lock, self._console):
             if CLUSTER_NAME in self._clusters(kind):
                 return self._wake(kind)
-            log = self._cache.logs / "kind.log"
-            with self._console.step(f"creating the kind cluster {CLUSTER_NAME}", log):
-                create = [
-                    kind,
-                    "create",
-                    "cluster",
-                    "--name",
-                    CLUSTER_NAME,
-                    "--config",
-                    CONFIGURATION,
-                    "--wait",
-                    "180s",
-                ]
-                try:
-                    run([*create, "--kubeconfig", self._private()], log=log, timeout=START_SECONDS)
-                except BaseException:
-                    run([kind, "delete", "cluster", "--name", CLUSTER_NAME, "--kubeconfig", self._private()])
-                    raise
+            self._create(kind)
             return True
 
     def down(self) -> None:
@@ -103,6 +86,27 @@ class KindCluster:
         copy = self._cache.root / "kind-kubectl"
         run(["docker", "cp", f"{NODE}:/usr/bin/kubectl", copy])
         return copy
+
+    def _create(self, kind: str) -> None:
+        """Creates the cluster; one that does not become ready is removed again."""
+        log = self._cache.logs / "kind.log"
+        named: tuple[str | Path, ...] = ("--name", CLUSTER_NAME, "--kubeconfig", self._private())
+        with self._console.step(f"creating the kind cluster {CLUSTER_NAME}", log):
+            try:
+                create: list[str | Path] = [
+                    kind,
+                    "create",
+                    "cluster",
+                    *named,
+                    "--config",
+                    CONFIGURATION,
+                    "--wait",
+                    "180s",
+                ]
+                run(create, log=log, timeout=START_SECONDS)
+            except BaseException:
+                run([kind, "delete", "cluster", *named])
+                raise
 
     def _kind(self) -> str:
         own = find("kind")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from e2e.cluster import binaries
@@ -16,7 +16,9 @@ from e2e.cluster.images import PAUSE, PYTHON, Image, key_of
 from e2e.cluster.layout import Cache, Checkout
 from e2e.cluster.local import machine
 
+ISOLATION = {"BUILDAH_ISOLATION": "chroot"}
 SUITE = "bookworm"
+PACKAGES = "python3,python3-venv,ca-certificates"
 PAUSE_FILE = 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n'
 PYTHON_FILE = (
     "FROM scratch\nADD rootfs.tar /\nENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
@@ -51,12 +53,9 @@ def buildah(cache: Cache, *words: str | Path) -> list[str | Path]:
     cache.storage.mkdir(parents=True, exist_ok=True)
     layers = machine.overlays(cache.storage)
     driver = "overlay" if layers else "vfs"
-    options = ["--storage-opt", "overlay.skip_mount_home=true"] if layers else []
-    storage = ["--root", cache.storage / driver / "root", "--runroot", cache.storage / driver / "run"]
+    options: list[str | Path] = ["--storage-opt", "overlay.skip_mount_home=true"] if layers else []
+    storage: list[str | Path] = ["--root", cache.storage / driver / "root", "--runroot", cache.storage / driver / "run"]
     return ["buildah", *storage, "--storage-driver", driver, *options, *words]
-
-
-ISOLATION = {"BUILDAH_ISOLATION": "chroot"}
 
 
 def _build_from_context(image: Image, checkout: Checkout, cache: Cache, console: Console) -> None:
@@ -74,19 +73,8 @@ def _build_from_context(image: Image, checkout: Checkout, cache: Cache, console:
         if image.stage:
             # A tag on the stage keeps its layers when those that are in no tagged image are removed.
             stage = f"{image.reference}-{image.stage}"
-            words = [
-                "bud",
-                "--format",
-                "docker",
-                "--layers",
-                *arguments,
-                "--target",
-                image.stage,
-                "--tag",
-                stage,
-                context,
-            ]
-            run(buildah(cache, *words), env=ISOLATION, log=log)
+            words: list[str | Path] = ["--layers", *arguments, "--target", image.stage, "--tag", stage, context]
+            run(buildah(cache, "bud", "--format", "docker", *words), env=ISOLATION, log=log)
         _bud(image, context, cache, log, ["--layers", *arguments])
     run(buildah(cache, "rmi", "--prune"), log=cache.logs / "prune.log")
 
@@ -115,12 +103,10 @@ def _build_python(cache: Cache, console: Console) -> None:
     with console.step(f"building {PYTHON.reference} from Debian packages (about 80 s)", log), _folder(cache) as folder:
         rootfs = folder / "rootfs"
         try:
-            run(
-                ["debootstrap", "--variant=minbase", "--include=python3,python3-venv,ca-certificates", SUITE, rootfs],
-                log=log,
-            )
+            run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, rootfs], log=log)
         except CommandFailedError:
-            shutil.copy(rootfs / "debootstrap/debootstrap.log", cache.logs / "debootstrap.log")
+            with suppress(OSError):
+                shutil.copy(rootfs / "debootstrap/debootstrap.log", cache.logs / "debootstrap.log")
             raise
         for pattern in ("var/cache/apt/archives/*.deb", "var/lib/apt/lists/*_*"):
             for file in rootfs.glob(pattern):
@@ -133,8 +119,8 @@ def _build_python(cache: Cache, console: Console) -> None:
 
 def _bud(image: Image, context: Path, cache: Cache, log: Path, arguments: list[str | Path] | None = None) -> None:
     """Builds and saves; the archive appears in the cache only when it is complete."""
-    words = ["bud", "--format", "docker", *(arguments or []), "--tag", image.reference, context]
-    run(buildah(cache, *words), env=ISOLATION, log=log)
+    words: list[str | Path] = [*(arguments or []), "--tag", image.reference, context]
+    run(buildah(cache, "bud", "--format", "docker", *words), env=ISOLATION, log=log)
     part = cache.images / f".{image.name}.part"
     part.unlink(missing_ok=True)
     target = f"docker-archive:{part}:{image.reference}"

@@ -166,7 +166,7 @@ class LocalCluster:
     def _refuse_foreign(self) -> None:
         if not self._state.root.exists() and (pids := network.processes(network.NAMESPACE)):
             raise ProblemError(
-                f"the network namespace {network.NAMESPACE} is in use by a cluster of another cache (pid {pids[0]} and more)",
+                f"the network namespace {network.NAMESPACE} belongs to another cache's cluster (pid {pids[0]})",
                 "take that one down first, with its ULTRA_CACHE",
             )
 

@@ -117,9 +117,8 @@ def require_go(look: Callable[[str], str | None] = find, ask: Callable[[Sequence
     oldest = ".".join(map(str, OLDEST_GO))
     go = look("go")
     if go is None:
-        raise ProblemError(
-            f"Go is missing: Kubernetes is built from source, with Go {oldest} or newer", _go_remedy(oldest)
-        )
+        what = f"Go is missing: Kubernetes is built from source, with Go {oldest} or newer"
+        raise ProblemError(what, _go_remedy(oldest))
     version = ask([go, "env", "GOVERSION"])
     if go_version(version) < OLDEST_GO:
         raise ProblemError(f"{go} is {version.strip()}, too old to build Kubernetes", _go_remedy(oldest))

@@ -68,9 +68,7 @@ def end_leftovers(state: State, pods: Sequence[str]) -> None:
     send(identities, signal.SIGKILL)
     if not wait_until_gone(identities, 15):
         left = ", ".join(str(identity.pid) for identity in identities if identity.alive())
-        raise ProblemError(
-            f"processes of the cluster do not end: {left}", f"look at them; {state.root} is kept until then"
-        )
+        raise ProblemError(f"processes of the cluster do not end: {left}", f"{state.root} is kept until they are gone")
 
 
 def shims(state: State, proc: Path = PROC) -> list[int]:

@@ -12,7 +12,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
@@ -105,7 +104,7 @@ class Connections:
         request = parse(head)
         answer: Answer | None = (HTTPStatus.BAD_REQUEST, "not an HTTP request")
         if request:
-            answer = self._service.answer(*request, now=time.monotonic())
+            answer = self._service.answer(*request, now=asyncio.get_running_loop().time())
         if answer is None:
             while await reader.read(LONGEST_HEAD):  # silence until the client gives up
                 pass
