@@ -17,7 +17,6 @@ class FakeClock:
 
     def __init__(self, start: datetime = START) -> None:
         self._start = start
-        self._origin: float | None = None
         self._skew = timedelta()
 
     def now(self) -> datetime:
@@ -25,14 +24,11 @@ class FakeClock:
         return self._start + self._skew + timedelta(seconds=self.boottime())
 
     def boottime(self) -> float:
-        """Seconds of the loop's time since the clock was first read in it."""
+        """The loop's time."""
         try:
-            time = asyncio.get_running_loop().time()
+            return asyncio.get_running_loop().time()
         except RuntimeError:
             return 0.0
-        if self._origin is None:
-            self._origin = time
-        return time - self._origin
 
     async def sleep(self, seconds: float) -> None:
         """Sleep in the loop's time."""

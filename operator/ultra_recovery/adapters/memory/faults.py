@@ -70,9 +70,7 @@ class Faults:
         """Let the `number`-th mutating request from now that matches fail: by default with Unavailable."""
         self._armed.append(_Armed(number, moment, error or (lambda: Unavailable("injected")), match, fatal=False))
 
-    def crash_at(
-        self, number: int, moment: Moment = Moment.BEFORE, match: Callable[[Request], bool] = _any
-    ) -> None:
+    def crash_at(self, number: int, moment: Moment = Moment.BEFORE, match: Callable[[Request], bool] = _any) -> None:
         """Let the client die at the `number`-th mutating request from now; all later requests raise CrashError too."""
         self._armed.append(_Armed(number, moment, lambda: CrashError(f"{moment} request"), match, fatal=True))
 
@@ -91,9 +89,12 @@ class Faults:
         due = self._due(request) if request.mutating else None
         if due is not None and due.moment is Moment.BEFORE:
             self._strike(due)
-        yield
-        if due is not None:
-            self._strike(due)
+        try:
+            yield
+        finally:
+            # The answer is lost, even if it was an error.
+            if due is not None:
+                self._strike(due)
 
     def _due(self, request: Request) -> _Armed | None:
         found = None

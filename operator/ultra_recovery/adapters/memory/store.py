@@ -38,6 +38,7 @@ class MemoryStore:
         self._version = 1000
         self._uids = 0
         self._subscribers: list[Callback] = []
+        self._controllers: list[Callback] = []
         self._events: deque[tuple[Kind, dict[str, Any], bool]] = deque()
 
     def subscribe(self, callback: Callback) -> None:
@@ -45,6 +46,10 @@ class MemoryStore:
         self._subscribers.append(callback)
         for key, document in list(self.documents.items()):
             callback(key.kind, copy.deepcopy(document), False)
+
+    def control(self, callback: Callback) -> None:
+        """Tell a controller of every change at once: the cluster's own controllers do not depend on our watch."""
+        self._controllers.append(callback)
 
     @property
     def version(self) -> str:
@@ -122,6 +127,12 @@ class MemoryStore:
         self._tell(key.kind, document, deleted=True)
 
     def _tell(self, kind: Kind, document: dict[str, Any], *, deleted: bool) -> None:
+        # The event is queued before controllers react, so that subscribers see cause before consequence.
+        self._send(kind, document, deleted=deleted)
+        for callback in self._controllers:
+            callback(kind, copy.deepcopy(document), deleted)
+
+    def _send(self, kind: Kind, document: dict[str, Any], *, deleted: bool) -> None:
         if self.watch_delay is None:
             return
         self._events.append((kind, copy.deepcopy(document), deleted))

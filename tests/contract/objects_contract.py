@@ -1,0 +1,103 @@
+"""The contract of the Objects port."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.contract.world import World, breaker, run
+from ultra_recovery.core.errors import AlreadyExists, Conflict, NotFound, Rejected
+from ultra_recovery.core.objects import Key, Kind
+
+
+def _version(document: Any) -> str:
+    return str(document["metadata"]["resourceVersion"])
+
+
+class ObjectsContract:
+    @pytest.fixture
+    def key(self, world: World) -> Key:
+        return Key(Kind.BREAKER, world.namespace, "orders")
+
+    async def test_a_list_shows_objects_of_the_kind_with_their_kind_and_a_version(self, world: World):
+        await world.add(Kind.BREAKER, breaker("one"))
+        await world.add(Kind.BREAKER, breaker("two"))
+        version, documents = await world.objects.list(Kind.BREAKER)
+        mine = [item for item in documents if item["metadata"]["namespace"] == world.namespace]
+        assert sorted(item["metadata"]["name"] for item in mine) == ["one", "two"]
+        assert int(version) >= max(int(_version(item)) for item in mine)
+
+    @pytest.mark.parametrize("kind", list(Kind), ids=str)
+    async def test_every_kind_that_is_read_can_be_listed(self, world: World, kind: Kind):
+        version, _ = await world.objects.list(kind)
+        assert version
+
+    async def test_a_created_run_is_stored_with_what_the_server_assigns(self, world: World):
+        stored = await world.objects.create_run(world.namespace, run())
+        meta = stored["metadata"]
+        assert (meta["namespace"], meta["name"], meta["generation"]) == (world.namespace, "orders-1-1", 1)
+        assert meta["uid"]
+        assert meta["creationTimestamp"]
+        assert stored["spec"]["triggers"] == ["pods"]
+
+    async def test_creating_a_run_never_sets_its_status(self, world: World):
+        stored = await world.objects.create_run(world.namespace, run() | {"status": {"phase": "Succeeded"}})
+        assert "status" not in stored
+
+    async def test_creating_the_same_run_twice_says_that_it_exists(self, world: World):
+        await world.objects.create_run(world.namespace, run())
+        with pytest.raises(AlreadyExists):
+            await world.objects.create_run(world.namespace, run())
+
+    async def test_a_run_that_does_not_fit_the_schema_is_rejected(self, world: World):
+        wrong = run()
+        wrong["spec"]["incident"] = 0
+        with pytest.raises(Rejected):
+            await world.objects.create_run(world.namespace, wrong)
+
+    async def test_a_written_status_is_stored_and_spec_and_generation_stay(self, world: World, key: Key):
+        before = await world.add(Kind.BREAKER, breaker())
+        after = await world.objects.write_status(key, {"state": "Closed", "epoch": 1}, {}, _version(before))
+        assert after["status"]["state"] == "Closed"
+        assert after["metadata"]["generation"] == before["metadata"]["generation"]
+        assert _version(after) != _version(before)
+        assert (await world.stored(key))["status"] == after["status"]
+
+    async def test_keys_that_are_not_in_the_new_status_vanish(self, world: World, key: Key):
+        added = await world.add(Kind.BREAKER, breaker())
+        first = {"state": "Open", "epoch": 1, "nextProbeAt": "2026-01-05T09:00:00.000Z"}
+        one = await world.objects.write_status(key, first, {}, _version(added))
+        two = await world.objects.write_status(key, {"state": "Closed", "epoch": 2}, one["status"], _version(one))
+        assert "nextProbeAt" not in two["status"]
+        assert two["status"]["epoch"] == 2
+
+    async def test_an_unchanged_status_is_no_new_version(self, world: World, key: Key):
+        added = await world.add(Kind.BREAKER, breaker())
+        one = await world.objects.write_status(key, {"state": "Closed"}, {}, _version(added))
+        two = await world.objects.write_status(key, {"state": "Closed"}, one["status"], _version(one))
+        assert _version(two) == _version(one)
+
+    async def test_a_status_for_an_older_version_is_refused_and_nothing_changes(self, world: World, key: Key):
+        added = await world.add(Kind.BREAKER, breaker())
+        await world.annotate(key, "example.com/touched", "yes")
+        with pytest.raises(Conflict):
+            await world.objects.write_status(key, {"state": "Open"}, {}, _version(added))
+        assert "status" not in await world.stored(key)
+
+    async def test_a_status_for_an_older_version_is_refused_even_when_it_changes_nothing(self, world: World, key: Key):
+        added = await world.add(Kind.BREAKER, breaker())
+        await world.objects.write_status(key, {"state": "Closed"}, {}, _version(added))
+        with pytest.raises(Conflict):
+            await world.objects.write_status(key, {"state": "Closed"}, {"state": "Closed"}, _version(added))
+
+    async def test_a_status_of_an_object_that_is_gone_is_not_found(self, world: World, key: Key):
+        added = await world.add(Kind.BREAKER, breaker())
+        await world.remove(key)
+        with pytest.raises(NotFound):
+            await world.objects.write_status(key, {"state": "Open"}, {}, _version(added))
+
+    async def test_a_status_that_does_not_fit_the_schema_is_rejected(self, world: World, key: Key):
+        added = await world.add(Kind.BREAKER, breaker())
+        with pytest.raises(Rejected):
+            await world.objects.write_status(key, {"state": "Ajar"}, {}, _version(added))

@@ -1,0 +1,63 @@
+"""The twins in memory keep the contracts of the ports."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.contract.cluster_contract import ClusterContract
+from tests.contract.leases_contract import LeasesContract
+from tests.contract.objects_contract import ObjectsContract
+from tests.contract.world import World
+from ultra_recovery.adapters.memory import FakeClock, MemoryApi
+from ultra_recovery.core.objects import Key, Kind
+
+pytestmark = pytest.mark.looptime
+
+
+class MemoryWorld:
+    namespace = "shop"
+
+    def __init__(self) -> None:
+        self.objects = self.cluster = self.leases = MemoryApi(FakeClock())
+        self._store = self.objects.store
+
+    async def add(self, kind: Kind, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        meta = {**document["metadata"], "namespace": self.namespace}
+        return self._store.add(kind, {**document, "metadata": meta})
+
+    async def stored(self, key: Key) -> Mapping[str, Any]:
+        return copy.deepcopy(self._store.find(key))
+
+    async def annotate(self, key: Key, name: str, value: str) -> None:
+        self._store.change(key, lambda item: item["metadata"].setdefault("annotations", {}).update({name: value}))
+
+    async def remove(self, key: Key) -> None:
+        self._store.remove(key)
+
+    async def add_running_pod(self, name: str) -> str:
+        pod = {"metadata": {"name": name, "namespace": self.namespace}, "status": {"phase": "Running"}}
+        return str(self._store.add(Kind.POD, pod)["metadata"]["uid"])
+
+    async def protect_pods(self) -> None:
+        self._store.budgets[self.namespace] = None
+
+
+@pytest.fixture
+def world() -> World:
+    return MemoryWorld()
+
+
+class TestObjectsInMemory(ObjectsContract):
+    pass
+
+
+class TestClusterInMemory(ClusterContract):
+    pass
+
+
+class TestLeasesInMemory(LeasesContract):
+    pass
