@@ -1,0 +1,50 @@
+"""Installs the operator and the examples, from the files a user would apply."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from e2e.kube import Kube
+
+PROJECT = Path(__file__).resolve().parents[1]
+OPERATOR_NAMESPACE = "ultra-recovery"
+OPERATOR_IMAGE = "localhost/ultra-recovery:dev"
+WEB_IMAGE = "localhost/ultra-recovery-web:dev"
+EXAMPLES = ("web.yaml", "inventory.yaml", "circuitbreakers.yaml", "recoverypolicy.yaml")
+
+
+def read(path: str) -> str:
+    """A manifest of the project, with the images of this cluster."""
+    text = (PROJECT / path).read_text()
+    text = text.replace(WEB_IMAGE, os.environ.get("ULTRA_WEB_IMAGE", WEB_IMAGE))
+    return text.replace(OPERATOR_IMAGE, os.environ.get("ULTRA_IMAGE", OPERATOR_IMAGE))
+
+
+def install_operator() -> Kube:
+    """Apply the CRDs and the operator, start it anew so that it runs the present image, wait until it is ready."""
+    kube = Kube(OPERATOR_NAMESPACE)
+    kube.run("apply", "--server-side", "--force-conflicts", "-f", str(PROJECT / "crds"))
+    kube.run("wait", "--for=condition=Established", "--timeout=60s", "-f", str(PROJECT / "crds"))
+    kube.apply(read("deploy/operator.yaml"))
+    kube.run("rollout", "restart", "deployment/ultra-recovery")
+    kube.run("rollout", "status", "deployment/ultra-recovery", "--timeout=110s")
+    return kube
+
+
+def make_namespace(name: str) -> Kube:
+    """A namespace of its own, with Pod Security enforced."""
+    kube = Kube(name)
+    kube.apply(
+        f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, "
+        "labels: {pod-security.kubernetes.io/enforce: restricted}}}"
+    )
+    return kube
+
+
+def apply_examples(kube: Kube) -> None:
+    """Apply examples/web as the README says."""
+    for name in EXAMPLES:
+        kube.apply(read(f"examples/web/{name}"))
+    for app in ("web", "inventory"):
+        kube.run("rollout", "status", f"deployment/{app}", "--timeout=110s")
