@@ -22,41 +22,15 @@ from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.ops_server import OpsServer
 from ultra_recovery.adapters.prober import TargetProber
 from ultra_recovery.adapters.workload import WorkloadProber
-from ultra_recovery.engine.breakers import Breakers
+from ultra_recovery.engine.assembly import build_engine
 from ultra_recovery.engine.engine import Engine
-from ultra_recovery.engine.gather import Gatherer
 from ultra_recovery.engine.leadership import Leadership
-from ultra_recovery.engine.policies import Policies
-from ultra_recovery.engine.record import Recorder
-from ultra_recovery.engine.runs import Runs
 from ultra_recovery.engine.table import Table
-from ultra_recovery.engine.target_lease import TargetLeases
 from ultra_recovery.handlers.watch import Watch
 from ultra_recovery.ports import Clock, Cluster, Leases, Objects, Prober, Random, Sink
 from ultra_recovery.settings import Settings
 
 log = logging.getLogger(__name__)
-
-
-def build_engine(
-    table: Table,
-    objects: Objects,
-    cluster: Cluster,
-    leases: Leases,
-    prober: Prober,
-    sinks: list[Sink],
-    clock: Clock,
-    random: Random,
-    leadership: Leadership,
-) -> Engine:
-    """Put the engine together from ports; tests give it the in-memory twins."""
-    recorder = Recorder(objects, table, leadership, sinks)
-    breakers = Breakers(table, prober, recorder, clock, random)
-    gatherer = Gatherer(table, breakers, clock)
-    targets = TargetLeases(leases, clock)
-    policies = Policies(table, gatherer, recorder, leadership, targets, objects, clock)
-    runs = Runs(table, gatherer, recorder, leadership, targets, cluster, breakers, clock)
-    return Engine(table, objects, leadership, gatherer, breakers, policies, runs, recorder, clock)
 
 
 async def run_operator(settings: Settings) -> int:

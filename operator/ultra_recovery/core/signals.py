@@ -121,7 +121,9 @@ def _is_bad(observed: Observed, pod: Pod) -> bool:
 
 
 def _quiet(observed: Observed) -> tuple[SignalState, str, datetime | None]:
-    """No pod is unhealthy: clear. Good only when every pod that counts is Ready, and there is one.
+    """No pod is unhealthy: clear and good when every pod that counts is Ready, and there is one.
+
+    While a pod is starting nothing is proven either way: a replacement that never gets Ready must not end the incident.
 
     A pod that does not count (Pending, crash-looping) has a reason of its own: it neither proves nor disproves that
     this trigger's trouble is over. A step that made it so does not get past its own wait for a Ready replacement.
@@ -132,7 +134,7 @@ def _quiet(observed: Observed) -> tuple[SignalState, str, datetime | None]:
     if not good and not starting:
         return SignalState.NEITHER, "no pod is Ready, and none that was Ready has become unready", None
     if starting:
-        return SignalState.CLEAR, f"{len(good)} pods are Ready, {starting} are starting", None
+        return SignalState.NEITHER, f"{len(good)} pods are Ready, {starting} are starting", None
     return SignalState.CLEAR, f"all {len(good)} pods are Ready", max(good)
 
 

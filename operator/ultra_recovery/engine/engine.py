@@ -62,7 +62,7 @@ class Engine:
         policies.on_run = runs.queue.add
         runs.on_change = self._wake_policy_of
 
-    def feed(self, kind: Kind, document: Mapping[str, Any], *, deleted: bool) -> None:
+    def feed(self, kind: Kind, document: Mapping[str, Any], deleted: bool) -> None:
         """Take one event of the watch."""
         self._table.apply(kind, document, deleted=deleted)
 

@@ -58,8 +58,8 @@ def build_registry(feed: Feed) -> kopf.OperatorRegistry:
     """One event handler per kind; each passes the object on and nothing else."""
     registry = kopf.OperatorRegistry()
 
-    @kopf.on.login(registry=registry)  # type: ignore[arg-type, unused-ignore]  # kopf's own overloads are too narrow
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:  # noqa: ANN401 - kopf passes what it likes
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
     for kind, (group, version, plural) in RESOURCES.items():
@@ -68,7 +68,7 @@ def build_registry(feed: Feed) -> kopf.OperatorRegistry:
 
 
 def _handler(kind: Kind, feed: Feed) -> Callable[..., None]:
-    def seen(event: Mapping[str, Any], **_: Any) -> None:
+    def seen(event: Mapping[str, Any], **_: Any) -> None:  # noqa: ANN401 - kopf passes what it likes
         feed(kind, event["object"], event.get("type") == "DELETED")
 
     return seen

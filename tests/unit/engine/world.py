@@ -1,0 +1,113 @@
+"""The whole engine on in-memory twins, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ultra_recovery.adapters.memory import FakeClock, FixedRandom, MemoryApi, MemorySink, MemoryStore, ScriptedProber
+from ultra_recovery.adapters.memory.workloads import Workloads
+from ultra_recovery.apis.meta import API_VERSION, RESET_ANNOTATION
+from ultra_recovery.core.objects import Breaker, Key, Kind, Policy, Run
+from ultra_recovery.core.parsing import parse
+from ultra_recovery.engine.assembly import build_engine
+from ultra_recovery.engine.leadership import Leadership
+from ultra_recovery.engine.table import Table
+
+NS = "shop"
+POLICY = Key(Kind.POLICY, NS, "web")
+BREAKER = Key(Kind.BREAKER, NS, "db")
+
+
+class World:
+    """A cluster with an operator in it; several operators may live on one store, as several processes would."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = MemoryStore(self.clock)
+        self.workloads = Workloads(self.store)
+        self.prober = ScriptedProber(self.clock)
+        self.sink = MemorySink()
+
+    @asynccontextmanager
+    async def operator(self, identity: str = "one") -> AsyncIterator[MemoryApi]:
+        """One operator process, from its start to its sudden death."""
+        api = MemoryApi(self.clock, self.store)
+        table = Table()
+        leadership = Leadership(api, self.clock, "ultra-recovery", identity)
+        engine = build_engine(table, api, api, api, self.prober, [self.sink], self.clock, FixedRandom(), leadership)
+        self.store.subscribe(engine.feed)
+        task = asyncio.ensure_future(engine.run())
+        try:
+            yield api
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def policy(self, **spec: Any) -> None:
+        """Apply a policy for Deployment web with short times."""
+        full = {
+            "targetRef": {"kind": "Deployment", "name": "web"},
+            "triggers": [{"name": "pods", "podUnhealthy": {}, "for": "2s"}],
+            "ladder": [{"name": "restart", "action": {"restartPods": {}}, "timeout": "60s"}],
+            "limits": {"interval": "10s", "cooldown": "10s", "minHealthyPeriod": "60s"},
+            **spec,
+        }
+        self.put(Kind.POLICY, "web", full)
+
+    def breaker(self, **spec: Any) -> None:
+        """Apply a breaker on Service db."""
+        full = {
+            "target": {"http": {"serviceRef": {"name": "db", "port": 80}}},
+            "probe": {"interval": "2s", "timeout": "1s", "trialInterval": "1s"},
+            "recoveryTimeout": "10s",
+            **spec,
+        }
+        self.put(Kind.BREAKER, "db", full)
+
+    def put(self, kind: Kind, name: str, spec: dict[str, Any]) -> None:
+        """Create an object, or change its spec."""
+        key = Key(kind, NS, name)
+        if key in self.store.documents:
+            self.store.change(key, lambda item: item.__setitem__("spec", spec))
+        else:
+            meta = {"name": name, "namespace": NS}
+            self.store.add(kind, {"apiVersion": API_VERSION, "kind": kind.value, "metadata": meta, "spec": spec})
+
+    def reset(self, key: Key, value: str) -> None:
+        """Annotate an object with a reset."""
+        self.annotate(key, RESET_ANNOTATION, value)
+
+    def annotate(self, key: Key, name: str, value: str) -> None:
+        """Annotate an object."""
+        self.store.change(key, lambda item: item["metadata"].setdefault("annotations", {}).__setitem__(name, value))
+
+    def read_policy(self) -> Policy:
+        item = parse(Kind.POLICY, self.store.find(POLICY))
+        assert isinstance(item, Policy)
+        return item
+
+    def read_breaker(self) -> Breaker:
+        item = parse(Kind.BREAKER, self.store.find(BREAKER))
+        assert isinstance(item, Breaker)
+        return item
+
+    def runs(self) -> list[Run]:
+        """All runs by name."""
+        items = [parse(Kind.RUN, item) for key, item in sorted(self.store.documents.items()) if key.kind is Kind.RUN]
+        return [item for item in items if isinstance(item, Run)]
+
+    def uids(self) -> dict[str, str]:
+        """UIDs of web's pods by name."""
+        keys = self.workloads.pods(Key(Kind.DEPLOYMENT, NS, "web"))
+        return {key.name: self.store.find(key)["metadata"]["uid"] for key in keys}
+
+    async def until(self, look: Callable[[], bool], seconds: float = 120.0) -> float:
+        """Let virtual time pass until something is so; the seconds that took."""
+        began = self.clock.boottime()
+        while not look():
+            assert self.clock.boottime() - began < seconds, "it did not happen in time"
+            await self.clock.sleep(0.05)
+        return self.clock.boottime() - began
