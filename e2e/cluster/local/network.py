@@ -98,15 +98,15 @@ def processes(namespace: str) -> list[int]:
 def pod_namespaces() -> list[str]:
     """Names of the namespaces whose other link end is in the node: the pods of this cluster and of no other."""
     try:
-        links = json.loads(run(["ip", "-n", NAMESPACE, "-json", "link", "show", "type", "veth"]) or "[]")
+        peers = json.loads(run(inside(["ip", "-json", "netns", "list-id"])) or "[]")
     except CommandFailedError:
         return []
-    return pod_namespaces_of(links)
+    return pod_namespaces_of(peers)
 
 
-def pod_namespaces_of(links: Sequence[dict[str, object]]) -> list[str]:
-    """The namespaces of pods among the link ends that ``ip -json link`` printed."""
-    names = (str(link.get("link_netns", "")) for link in links)
+def pod_namespaces_of(peers: Sequence[dict[str, object]]) -> list[str]:
+    """The namespaces of pods among the peers that ``ip -json netns list-id`` printed."""
+    names = (str(peer.get("name", "")) for peer in peers)
     return sorted({name for name in names if name.startswith("cni-")})
 
 

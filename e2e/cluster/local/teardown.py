@@ -17,14 +17,15 @@ from e2e.cluster.process import PROC, Identity, Record, send, stop, wait_until_g
 
 FIRST = ("kubelet", "kube-proxy", "coredns", "kube-controller-manager", "kube-scheduler")
 LAST = ("kube-apiserver", "etcd", "containerd")
+PATIENCE = 3.0  # nothing of theirs is kept, so nobody has to finish anything
 
 
 def tear_down(state: State) -> None:
     """Ends every process of the cluster, waits for it, and then removes mounts, network and files."""
     records = {name: Record(state.pids, name) for name in (*FIRST, *LAST)}
-    stop([records[name] for name in FIRST])
+    stop([records[name] for name in FIRST], PATIENCE)
     end_containers(state)
-    stop([records[name] for name in LAST])
+    stop([records[name] for name in LAST], PATIENCE)
     pods = network.pod_namespaces() if find("ip") else []
     end_leftovers(state, pods)
     for point in mounts_under(state.root, (PROC / "self/mountinfo").read_text()):
@@ -63,7 +64,7 @@ def end_leftovers(state: State, pods: Sequence[str]) -> None:
     Raises:
         ProblemError: A process does not end even when killed.
     """
-    pids = {pid for name in (*pods, network.NAMESPACE) for pid in network.processes(name)} | set(shims(state))
+    pids = {pid for name in (*pods, network.NAMESPACE) for pid in network.processes(name)} | set(supervised(state))
     identities = [identity for pid in pids - {os.getpid()} if (identity := Identity.of(pid))]
     send(identities, signal.SIGKILL)
     if not wait_until_gone(identities, 15):
@@ -71,17 +72,19 @@ def end_leftovers(state: State, pods: Sequence[str]) -> None:
         raise ProblemError(f"processes of the cluster do not end: {left}", f"{state.root} is kept until they are gone")
 
 
-def shims(state: State, proc: Path = PROC) -> list[int]:
-    """Ids of the container supervisors that belong to this cluster's containerd, told by its socket."""
-    found = []
+def supervised(state: State, proc: Path = PROC) -> list[int]:
+    """Ids of the supervisors that belong to this cluster's containerd, told by its socket, and of their containers."""
+    parents: dict[int, int] = {}
+    ours: list[int] = []
     for folder in proc.iterdir():
         if not folder.name.isdigit():
             continue
         with suppress(OSError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
             if b"containerd-shim" in words[0] and str(state.socket).encode() in words:
-                found.append(int(folder.name))
-    return found
+                ours.append(int(folder.name))
+    return sorted([*ours, *(pid for pid, parent in parents.items() if parent in ours)])
 
 
 def mounts_under(folder: Path, mountinfo: str) -> list[str]:

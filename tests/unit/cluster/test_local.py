@@ -12,7 +12,7 @@ from e2e.cluster.layout import State
 from e2e.cluster.local import configuration, network
 from e2e.cluster.local.cluster import Condition, condition_of
 from e2e.cluster.local.components import components
-from e2e.cluster.local.teardown import FIRST, LAST, mounts_under, parse_tasks, shims
+from e2e.cluster.local.teardown import FIRST, LAST, mounts_under, parse_tasks, supervised
 
 STATE = State(Path("/state"))
 
@@ -50,15 +50,9 @@ def test_address_ranges_that_are_in_use_are_found(target, device, found):
 
 
 def test_only_namespaces_linked_to_our_node_are_ours():
-    links = [
-        {"ifname": "veth1", "link_netns": "cni-one"},
-        {"ifname": "veth2", "link_netns": "cni-two"},
-        {"ifname": "veth3", "link_netns": "cni-two"},
-        {"ifname": "eth0", "link_netnsid": 0},
-        {"ifname": "veth4", "link_netns": "somebody-else"},
-    ]
+    peers = [{"nsid": 0}, {"nsid": 2, "name": "cni-two"}, {"nsid": 1, "name": "cni-one"}, {"nsid": 3, "name": "other"}]
 
-    assert network.pod_namespaces_of(links) == ["cni-one", "cni-two"]
+    assert network.pod_namespaces_of(peers) == ["cni-one", "cni-two"]
 
 
 def test_tasks_are_read_from_what_containerd_prints():
@@ -79,13 +73,20 @@ def test_mounts_are_found_innermost_first_and_never_beside_the_folder():
 
 
 def test_supervisors_of_other_container_engines_are_left_alone(tmp_path):
-    for pid, address in ((10, STATE.socket), (11, "/run/containerd/containerd.sock")):
+    def put(pid: int, parent: int, *words: str) -> None:
         (tmp_path / str(pid)).mkdir()
-        words = ["/usr/bin/containerd-shim-runc-v2", "-namespace", "k8s.io", "-address", str(address), ""]
-        (tmp_path / str(pid) / "cmdline").write_bytes("\0".join(words).encode())
+        (tmp_path / str(pid) / "cmdline").write_bytes("\0".join([*words, ""]).encode())
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (a b) S {parent} 0")
+
+    shim = "/usr/bin/containerd-shim-runc-v2"
+    put(10, 1, shim, "-namespace", "k8s.io", "-address", str(STATE.socket))
+    put(11, 1, shim, "-namespace", "k8s.io", "-address", "/run/containerd/containerd.sock")
+    put(12, 10, "/pause")
+    put(13, 11, "/pause")
+    put(14, 1, "tail", str(STATE.socket))
     (tmp_path / "self").mkdir()
 
-    assert shims(STATE, tmp_path) == [10]
+    assert supervised(STATE, tmp_path) == [10, 12]
 
 
 def test_down_ends_every_process_that_up_starts():
