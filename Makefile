@@ -21,13 +21,14 @@ help: ## Show this list
 
 .PHONY: venv
 venv: $(READY) ## Make the virtual environment .venv from the locked packages
+	@echo "$(VENV) is ready"
 
 $(READY): requirements-dev.txt requirements-build.txt pyproject.toml scripts/bootstrap
 	@scripts/bootstrap venv "$(PYTHON)" $(VENV)
 	@touch $@
 
 .PHONY: lint
-lint: venv ## Style, types and layers, without running tests
+lint: $(READY) ## Style, types and layers, without running tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -39,12 +40,12 @@ check: lint ## Everything fast: lint, unit and architecture tests (what pre-comm
 	$(BIN)/pytest -q tests/unit tests/architecture $(ARGS)
 
 .PHONY: generate
-generate: venv ## Write the CRDs and all other generated files
+generate: $(READY) ## Write the CRDs and all other generated files
 	$(BIN)/ultra-recovery generate
 
 .PHONY: lock
-lock: ## Resolve pyproject.toml again into the hashed requirements files
-	@scripts/lock "$(PYTHON)"
+lock: ## Resolve pyproject.toml into the hashed requirements files (UPGRADE=1: to the newest versions)
+	@UPGRADE="$(UPGRADE)" scripts/lock "$(PYTHON)"
 
 ##@ Test on a cluster (CLUSTER=auto|current|kind|local)
 
@@ -53,7 +54,7 @@ test: lint ## Everything: lint, then all tests on a cluster, made for them if th
 	@$(CLUSTER) run -- $(BIN)/pytest tests e2e $(ARGS)
 
 .PHONY: demo
-demo: venv ## Show the product at work on a cluster, which stays up
+demo: $(READY) ## Show the product at work on a cluster, which stays up
 	@$(CLUSTER) up
 	@$(CLUSTER) run -- $(BIN)/python -m e2e.demo
 
