@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tests.unit.engine.world import NS, POLICY, World
@@ -93,7 +95,7 @@ async def test_all_replicas_hung_are_replaced_one_by_one():
     run = world.runs()[0]
     assert run.status.phase is RunPhase.SUCCEEDED
     effects = run.status.steps[0].effects
-    for first, second in zip(effects, effects[1:], strict=False):
+    for first, second in itertools.pairwise(effects):
         assert first.replaced_at <= second.intent_at
 
 
