@@ -102,6 +102,7 @@ class LeaseRecord:
         transitions: leaseTransitions; grows when the holder changes.
         version: resourceVersion; "" for a Lease that does not exist yet.
         labels: metadata.labels of a Lease that is created.
+        uid: metadata.uid; "" for a Lease that does not exist yet.
     """
 
     namespace: str
@@ -113,6 +114,7 @@ class LeaseRecord:
     renewed_at: datetime | None = None
     version: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    uid: str = ""
 
 
 class Leases(Protocol):
@@ -125,7 +127,7 @@ class Leases(Protocol):
         """Create it. Raises AlreadyExists when somebody was faster."""
 
     async def replace(self, lease: LeaseRecord) -> LeaseRecord:
-        """Write it if it is still at `lease.version`. Raises Conflict when somebody was faster, NotFound when gone."""
+        """Write it if it is still at `lease.version`. Raises Conflict or NotFound when it changed or is gone."""
 
     async def delete(self, lease: LeaseRecord) -> None:
         """Delete it if it is still at `lease.version`. Raises Conflict or NotFound."""

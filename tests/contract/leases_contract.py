@@ -27,7 +27,7 @@ class LeasesContract:
     async def test_a_created_lease_reads_back_to_the_microsecond(self, world: World, wanted: LeaseRecord):
         created = await world.leases.create(wanted)
         assert created.version
-        assert replace(created, version="") == wanted
+        assert replace(created, version="", uid="") == wanted
         assert await world.leases.read(world.namespace, "leader") == created
 
     async def test_only_one_of_many_creators_wins(self, world: World, wanted: LeaseRecord):
@@ -63,10 +63,18 @@ class LeasesContract:
         assert stored is not None
         assert (stored.holder, stored.duration) == ("", 1)
 
-    async def test_replacing_a_lease_that_is_gone_is_not_found(self, world: World, wanted: LeaseRecord):
+    async def test_replacing_never_brings_a_lease_back_that_is_gone(self, world: World, wanted: LeaseRecord):
         created = await world.leases.create(wanted)
         await world.leases.delete(created)
-        with pytest.raises(NotFound):
+        with pytest.raises((Conflict, NotFound)):
+            await world.leases.replace(replace(created, holder="b"))
+        assert await world.leases.read(world.namespace, "leader") is None
+
+    async def test_replacing_never_touches_a_newer_lease_of_that_name(self, world: World, wanted: LeaseRecord):
+        created = await world.leases.create(wanted)
+        await world.leases.delete(created)
+        await world.leases.create(replace(wanted, holder="other"))
+        with pytest.raises(Conflict):
             await world.leases.replace(replace(created, holder="b"))
 
     async def test_replacing_without_a_version_is_rejected(self, world: World, wanted: LeaseRecord):

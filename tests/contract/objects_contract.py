@@ -20,7 +20,7 @@ class ObjectsContract:
     def key(self, world: World) -> Key:
         return Key(Kind.BREAKER, world.namespace, "orders")
 
-    async def test_a_list_shows_objects_of_the_kind_with_their_kind_and_a_version(self, world: World):
+    async def test_a_list_shows_all_objects_of_the_kind_and_a_version(self, world: World):
         await world.add(Kind.BREAKER, breaker("one"))
         await world.add(Kind.BREAKER, breaker("two"))
         version, documents = await world.objects.list(Kind.BREAKER)

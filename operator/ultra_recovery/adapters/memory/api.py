@@ -135,7 +135,7 @@ class MemoryApi:
         def handle() -> LeaseRecord:
             if (lease.namespace, lease.name) in self.store.leases:
                 raise AlreadyExists(f"Lease {lease.namespace}/{lease.name} already exists")
-            return self._put(lease)
+            return self._put(replace(lease, uid=self.store.next_uid()))
 
         return await self._request("create", "Lease", lease.namespace, lease.name, handle)
 
