@@ -199,7 +199,8 @@ def untouched(kube: Kube, show: Show) -> list[str]:
     return problems
 
 
-def _is_marked(metadata: dict[str, Any]) -> bool:
+def is_marked(metadata: dict[str, Any]) -> bool:
+    """Whether anything of ours, or of our framework, stands on an object."""
     marks = str(metadata.get("annotations", {})) + str(metadata.get("finalizers", "")) + str(metadata.get("labels", ""))
     return "recovery.ultra.dev" in marks or "kopf" in marks
 
