@@ -13,7 +13,7 @@ from e2e.kube import Kube, condition, wait_for
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that need the control plane's processes run only where those are ours; the others are listed as deselected."""
+    """Deselect, visibly, what needs the processes of a control plane of our own where that is not ours."""
     if os.environ.get("ULTRA_PROVIDER") == "local":
         return
     away = [item for item in items if item.get_closest_marker("local_cluster")]

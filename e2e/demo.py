@@ -207,9 +207,8 @@ def is_marked(metadata: dict[str, Any]) -> bool:
 
 def look_around(operator: Kube) -> None:
     """How to go on."""
-    print(
-        f"The cluster stays up. To look around:\n  export KUBECONFIG={PROJECT.name}/.cluster/kubeconfig   (from the folder above)"
-    )
+    print("The cluster stays up. To look around:")
+    print('  export KUBECONFIG="$PWD/.cluster/kubeconfig" PATH="$PWD/.cluster/bin:$PATH"')
     print(f"  kubectl -n {NAMESPACE} describe rr\n  kubectl -n {NAMESPACE} explain cb.spec")
     print(f"  kubectl -n {operator.namespace} logs deployment/ultra-recovery")
     print("To remove it:\n  make clean")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from e2e.kube import Kube, condition, status, wait_for
@@ -44,7 +45,7 @@ def test_all_replicas_hung_are_replaced_one_after_the_other(kube: Kube) -> None:
     assert status(run)["phase"] == "Succeeded", status(run)
     assert sorted(effect["pod"] for effect in effects) == sorted(before)
     ordered = sorted(effects, key=lambda effect: effect["intentAt"])
-    assert all(first["replacedAt"] <= second["intentAt"] for first, second in zip(ordered, ordered[1:], strict=False))
+    assert all(first["replacedAt"] <= second["intentAt"] for first, second in itertools.pairwise(ordered))
 
 
 def test_a_single_replica_is_replaced_too(kube: Kube) -> None:
