@@ -87,13 +87,14 @@ class Commands:
     def _up(self) -> int:
         provider, cluster = self._choose()
         self._connect(provider, cluster)
-        self._cache.state.temporary.unlink(missing_ok=True)
+        self._cache.temporary(provider).unlink(missing_ok=True)
         print(f"export KUBECONFIG={self._checkout.kubeconfig} PATH={self._checkout.programs}:$PATH")
         return 0
 
     def _down(self) -> int:
-        _, cluster = self._choose()
+        provider, cluster = self._choose()
         cluster.down()
+        self._cache.temporary(provider).unlink(missing_ok=True)
         self._workspace.disconnect()
         return 0
 
@@ -136,11 +137,11 @@ class Commands:
 
     def _run(self) -> int:
         provider, cluster = self._choose()
-        guests = Guests(self._cache.state.users)
+        guests = Guests(self._cache.guests(provider))
         created = self._connect(provider, cluster)
         return visit(
             guests,
-            self._cache.state.temporary,
+            self._cache.temporary(provider),
             created,
             self._options.keep,
             lambda: self._work(provider, cluster),
@@ -163,6 +164,7 @@ class Commands:
         self._signals.deaf = True
         with (self._checkout.folder / "down.log").open("w") as log:
             self._build(provider, Console(log)).down()
+        self._cache.temporary(provider).unlink(missing_ok=True)
         self._workspace.disconnect()
 
     def _connect(self, provider: ProviderName, cluster: Cluster) -> bool:

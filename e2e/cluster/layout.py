@@ -74,16 +74,6 @@ class State:
         return self.root / "provisioned"
 
     @property
-    def temporary(self) -> Path:
-        """Exists while the cluster belongs to ``run`` calls and goes away with the last of them."""
-        return self.root / "temporary"
-
-    @property
-    def users(self) -> Path:
-        """One file for each ``run`` call that is using the cluster."""
-        return self.root / "users"
-
-    @property
     def loaded(self) -> Path:
         """One file for each image in the node, with the key it was built from."""
         return self.root / "loaded"
@@ -120,6 +110,14 @@ class Cache:
     @property
     def logs(self) -> Path:
         return self.root / "logs"
+
+    def temporary(self, provider: str) -> Path:
+        """Exists while a cluster belongs to ``run`` calls and goes away with the last of them."""
+        return self.guests(provider) / "temporary"
+
+    def guests(self, provider: str) -> Path:
+        """A folder with one file for each ``run`` call that is using a cluster."""
+        return self.root / "guests" / provider
 
     @property
     def lock(self) -> Path:

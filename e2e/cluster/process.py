@@ -33,11 +33,20 @@ class Identity:
             boot = (proc / "sys/kernel/random/boot_id").read_text().strip()
         except (OSError, UnicodeDecodeError):
             return None
-        return None if fields[0] in ENDED_STATES else cls(pid, int(fields[19]), boot)
+        ended = fields[0] in ENDED_STATES and not _has_other_threads(proc / str(pid))
+        return None if ended else cls(pid, int(fields[19]), boot)
 
     def alive(self, proc: Path = PROC) -> bool:
         """Whether this very process still runs."""
         return Identity.of(self.pid, proc) == self
+
+
+def _has_other_threads(folder: Path) -> bool:
+    """Whether threads outlive the first one: the process then looks dead but still holds its files and ports."""
+    try:
+        return len(list((folder / "task").iterdir())) > 1
+    except OSError:
+        return False
 
 
 class Record:

@@ -60,6 +60,15 @@ def test_a_process_that_has_ended_has_none(proc, state):
     assert Identity.of(43, folder) is None
 
 
+def test_a_process_whose_first_thread_alone_has_ended_still_runs(proc):
+    folder, put = proc
+    put(42, state="Z")
+    for thread in ("42", "43"):
+        (folder / "42/task" / thread).mkdir(parents=True)
+
+    assert Identity.of(42, folder) == Identity(42, 100, "boot-1")
+
+
 @pytest.mark.parametrize(
     "other",
     [
