@@ -1,4 +1,4 @@
-"""The real clock and real randomness: the only place that reads them."""
+"""The real clock and real chance: the one place that reads them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """Time of this machine."""
+    """The clock of this machine."""
 
     def now(self) -> datetime:
-        """Wall-clock time, UTC."""
+        """Wall-clock time, aware, UTC."""
         return datetime.now(UTC)
 
     def boottime(self) -> float:
-        """Seconds since the machine started, suspended time included; never jumps."""
+        """Seconds since boot, counted through suspension: a Lease runs out while the machine sleeps, too."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
-        await asyncio.sleep(max(seconds, 0.0))
+        await asyncio.sleep(seconds)
 
 
 class SystemRandom:
-    """Jitter; nothing here needs to be unpredictable."""
+    """Chance from Python's generator: good for jitter, not for secrets."""
 
     def random(self) -> float:
         """A number in [0, 1)."""

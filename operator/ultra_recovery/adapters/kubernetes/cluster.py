@@ -1,24 +1,24 @@
-"""The Cluster port: effects on objects that are not ours."""
+"""The port Cluster."""
 
 from __future__ import annotations
 
-from ultra_recovery.adapters.kubernetes.connection import EFFECT_LIMIT, Connection
-from ultra_recovery.adapters.kubernetes.objects import object_path
+from ultra_recovery.adapters.kubernetes.connection import Connection
+from ultra_recovery.adapters.kubernetes.paths import path_of
 from ultra_recovery.core.objects import Key
 
 
 class KubernetesCluster:
-    """Evicts pods through the Eviction API, which honours disruption budgets."""
+    """Effects on objects that are not ours."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def evict(self, key: Key, uid: str) -> None:
-        """Evict the pod if it still is the one with this UID; the API server itself compares."""
+        """Evict a pod, if it is still the one with this UID."""
         body = {
             "apiVersion": "policy/v1",
             "kind": "Eviction",
-            "metadata": {"namespace": key.namespace, "name": key.name},
+            "metadata": {"name": key.name, "namespace": key.namespace},
             "deleteOptions": {"preconditions": {"uid": uid}},
         }
-        await self._connection.request("POST", f"{object_path(key)}/eviction", body=body, limit=EFFECT_LIMIT)
+        await self._connection.request("POST", path_of(key.kind, key.namespace, key.name, "eviction"), body=body)

@@ -1,62 +1,70 @@
-"""One connection to the API server for all adapters: who we are, how long we wait, how much at once."""
+"""One connection to the API server: where it is, who we are, how long we wait."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.config import load_incluster_config, load_kube_config
 
-from ultra_recovery import __version__
-from ultra_recovery.adapters.kubernetes.credentials import Credentials, load
-from ultra_recovery.adapters.kubernetes.errors import CONNECTION_ERRORS, from_answer, from_connection
-from ultra_recovery.core.errors import Unavailable
+from ultra_recovery.adapters.kubernetes.errors import translate
 
-READ_LIMIT = 15.0
-"""Seconds for a request that changes nothing."""
-EFFECT_LIMIT = 4.0
-"""Seconds for a request that changes something: well below the leader's renew deadline."""
-CONNECT_LIMIT = 5.0
-MAX_CONNECTIONS = 50
 FIELD_MANAGER = "ultra-recovery"
 MERGE_PATCH = "application/merge-patch+json"
+_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_CONNECTIONS = 50
+_READ = aiohttp.ClientTimeout(total=15, sock_connect=5)
+_PROMPT = aiohttp.ClientTimeout(total=4, sock_connect=4)
 
-Observer = Callable[[str, str], None]
+
+def in_pod() -> bool:
+    """Whether a service account is mounted."""
+    return _TOKEN.is_file()
 
 
 class Connection:
-    """Sends requests and receives JSON. Use as a context manager, or call `close`.
+    """An open connection; an async context manager that closes it.
 
     Attributes:
-        observer: is told the method and the status code (or "none") of every request.
+        api_client: the client underneath, for what `request` cannot do.
     """
 
-    def __init__(self, configuration: Configuration, credentials: Credentials, addresses: Sequence[str] = ()) -> None:
-        self.observer: Observer | None = None
-        self._credentials = credentials
-        self._addresses = tuple(addresses)
-        configuration.connection_pool_maxsize = MAX_CONNECTIONS
-        # The environment must not be able to send our token through a proxy.
-        configuration.client_session_kwargs = {"trust_env": False, "cookie_jar": aiohttp.DummyCookieJar()}
-        self._client = ApiClient(configuration)
-        self._client.user_agent = f"ultra-recovery/{__version__}"
+    def __init__(self, configuration: Configuration) -> None:
+        configuration.connection_pool_maxsize = _CONNECTIONS
+        # The client would otherwise send its requests through a proxy named in the environment, token included.
+        configuration.client_session_kwargs = {"trust_env": False}
+        self.api_client = ApiClient(configuration)
+        self.api_client.user_agent = FIELD_MANAGER
 
     @classmethod
-    async def open(cls, kubeconfig: str | None = None) -> Connection:
-        """Load credentials: the pod's service account, or outside a pod the kubeconfig.
+    async def open(cls, kubeconfig: str | None = None, context: str | None = None) -> Connection:
+        """Find the API server: the pod's own when a service account is mounted, else that of a kubeconfig.
+
+        In a pod the client reads the token again when its copy is a minute old, so rotation needs nothing here.
+
+        Args:
+            kubeconfig: path of a kubeconfig, None for the usual place.
+            context: a context in it, None for the current one.
 
         Raises:
-            ApiError: there are none that can be used.
+            Unavailable: neither can be read.
         """
-        configuration, credentials = await load(kubeconfig)
-        return cls(configuration, credentials, await _resolve(configuration.host))
+        configuration = Configuration()
+        with translate():
+            if in_pod():
+                load_incluster_config(configuration)  # type: ignore[no-untyped-call]
+            else:
+                await load_kube_config(  # type: ignore[no-untyped-call]
+                    kubeconfig, context, configuration, persist_config=False
+                )
+            return cls(configuration)
 
     async def __aenter__(self) -> Connection:
         return self
@@ -67,12 +75,13 @@ class Connection:
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._client.close()  # type: ignore[no-untyped-call]
+        """Close all sockets."""
+        await self.api_client.rest_client.close()
 
-    def server_addresses(self) -> Sequence[str]:
-        """IP addresses of the API server, as this process reaches it."""
-        return self._addresses
+    def server_addresses(self) -> list[str]:
+        """Hosts of the API server, without ports: nothing that users write may make us probe them."""
+        host = urlsplit(self.api_client.configuration.host).hostname
+        return [host] if host else []
 
     async def request(
         self,
@@ -82,69 +91,36 @@ class Connection:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
-        limit: float = READ_LIMIT,
+        prompt: bool = False,
     ) -> dict[str, Any]:
-        """Send one request and return the answer's JSON object.
+        """Send one request, once, and return the document that answers it.
+
+        Args:
+            method: the HTTP method.
+            path: the path on the server.
+            query: query parameters.
+            body: a JSON document.
+            content_type: its type.
+            prompt: fail after 4 s even though it is a read. Mutations always do: our right to act is a Lease that
+                may have run out by then.
 
         Raises:
-            ApiError: in one of its kinds; Unavailable when it is unknown whether the request was applied.
+            ApiError: the request failed.
         """
-        try:
-            async with asyncio.timeout(limit):
-                code, headers, data = await self._exchange(method, path, query or {}, body, content_type, limit)
-        except CONNECTION_ERRORS as error:
-            self._observe(method, "none")
-            raise from_connection(error, limit) from error
-        self._observe(method, str(code))
-        if code == 401:
-            self._credentials.refused()
-        if not 200 <= code < 300:
-            raise from_answer(code, headers, data)
-        return _object(data)
-
-    async def _exchange(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Mapping[str, Any] | None,
-        content_type: str,
-        limit: float,
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        header = {"Accept": "application/json", "Content-Type": content_type}
-        parameters = await self._client.param_serialize(
-            method,
-            path,
-            query_params=list(query.items()),
-            header_params=header,
-            body=dict(body) if body is not None else None,
-            auth_settings=["BearerToken"],
-        )
-        timeout = aiohttp.ClientTimeout(total=limit, sock_connect=min(limit, CONNECT_LIMIT))
-        response = await self._client.call_api(*parameters, _request_timeout=timeout)
-        data: bytes = await response.read()  # type: ignore[no-untyped-call]
-        return response.status, response.headers, data
-
-    def _observe(self, method: str, code: str) -> None:
-        if self.observer is not None:
-            self.observer(method, code)
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    try:
-        parsed = json.loads(data)
-    except ValueError as error:
-        raise Unavailable("the answer is not JSON: something between us and the API server sent it") from error
-    if not isinstance(parsed, dict):
-        raise Unavailable("the answer is not an object: something between us and the API server sent it")
-    return parsed
-
-
-async def _resolve(url: str) -> list[str]:
-    """The addresses of the API server's host. Without an answer of DNS there are none to know, and that is no error."""
-    host = urlsplit(url).hostname or ""
-    try:
-        answers = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return []
-    return sorted({str(answer[4][0]) for answer in answers})
+        mutates = method != "GET"
+        parameters = {**({"fieldManager": FIELD_MANAGER} if mutates and method != "DELETE" else {}), **(query or {})}
+        client = self.api_client
+        url = f"{client.configuration.host}{path}{'?' if parameters else ''}{urlencode(parameters)}"
+        headers = {"Accept": "application/json", "Content-Type": content_type, **client.default_headers}
+        with translate():
+            await client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+            response = await client.call_api(
+                method, url, headers, body, _request_timeout=_PROMPT if mutates or prompt else _READ
+            )
+            data = await response.response.read()
+            if not 200 <= response.status < 300:
+                raise ApiException(
+                    response.status, response.reason, http_resp=response, body=data.decode(errors="replace")
+                )
+            document: dict[str, Any] = json.loads(data)
+            return document

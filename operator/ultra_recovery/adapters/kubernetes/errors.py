@@ -1,12 +1,15 @@
-"""Answers and failures of the API server → our errors."""
+"""From what the client raises to our errors."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.config.config_exception import ConfigException
 
 from ultra_recovery.core.errors import (
     AlreadyExists,
@@ -19,75 +22,76 @@ from ultra_recovery.core.errors import (
     Unavailable,
 )
 
-MAX_MESSAGE = 512
 _TWO_BUDGETS = "more than one PodDisruptionBudget"
-_BUDGET_CAUSE = "DisruptionBudget"
-
-CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
-"""What the client raises when there is no usable answer. A TLS error is among them."""
+_NOT_A_VERDICT = (408, 410)
+"""A slow request and an expired list: asking again can help."""
 
 
-def from_connection(error: Exception, limit: float) -> Unavailable:
-    """A request without an answer."""
-    if isinstance(error, TimeoutError):
-        return Unavailable(f"the API server did not answer within {limit:g} s")
-    detail = str(error) or type(error).__name__
-    return Unavailable(f"no answer from the API server: {_bounded(detail)}")
+@contextmanager
+def translate() -> Iterator[None]:
+    """Run a request; what it raises becomes an `ApiError`.
+
+    Raises:
+        ApiError: the request failed.
+    """
+    try:
+        yield
+    except ApiException as error:
+        raise of_answer(error.status or 0, error.reason or "", error.body or "", error.headers or {}) from error
+    except TimeoutError as error:
+        raise Unavailable("the API server did not answer in time") from error
+    except (aiohttp.ClientError, OSError, ConfigException) as error:
+        raise Unavailable(f"no connection to the API server: {type(error).__name__}: {error}") from error
+    except ValueError as error:
+        raise Unavailable(f"the API server's answer cannot be read: {error}") from error
 
 
-def from_answer(code: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """An answer that is not a success."""
+def of_answer(code: int, phrase: str, body: str, headers: Mapping[str, str]) -> ApiError:
+    """The error for an answer of the server.
+
+    Args:
+        code: the HTTP status, 0 when there was none.
+        phrase: the HTTP reason phrase, used when the body is not a Status.
+        body: the body, which is a Status unless a proxy answered.
+        headers: the response's headers.
+    """
     status = _status(body)
-    message = _bounded(str(status.get("message") or f"the API server answered {code}"))
+    message = f"{code} {status.get('message') or phrase or 'no message'}"
     if code == 409:
         return AlreadyExists(message) if status.get("reason") == "AlreadyExists" else Conflict(message)
     if code == 429:
-        return TooManyRequests(message, retry_after=_retry_after(headers, status), budget=_is_budget(status))
+        return _too_many(message, status, headers)
+    if code in (401, 403):
+        return Forbidden(message)
+    if code == 404:
+        return NotFound(message)
+    # Two budgets over one pod are answered with 500, but no repetition will ever change that.
     if code == 500 and _TWO_BUDGETS in message:
-        # The API server answers 500 although it will never do otherwise: to repeat it cannot help.
-        return Rejected("two PodDisruptionBudgets cover this pod, and Kubernetes then evicts it never: remove one")
-    return _BY_CODE.get(code, Rejected if 400 <= code < 500 else Unavailable)(message)
+        return Rejected(message)
+    if 400 <= code < 500 and code not in _NOT_A_VERDICT:
+        return Rejected(message)
+    return Unavailable(message)
 
 
-_BY_CODE: dict[int, type[ApiError]] = {
-    401: Forbidden,
-    403: Forbidden,
-    404: NotFound,
-    # The request timed out in the server, or what it referred to has expired: it may be repeated.
-    408: Unavailable,
-    410: Unavailable,
-}
+def _too_many(message: str, status: Mapping[str, Any], headers: Mapping[str, str]) -> TooManyRequests:
+    details = status.get("details") or {}
+    causes = details.get("causes") or ()
+    wait = _seconds(headers.get("Retry-After"))
+    if wait is None:
+        wait = _seconds(details.get("retryAfterSeconds"))
+    budget = any(cause.get("reason") == "DisruptionBudget" for cause in causes)
+    return TooManyRequests(message, retry_after=wait, budget=budget)
 
 
-def _status(body: bytes) -> Mapping[str, Any]:
-    """The Status object in an answer; a proxy in between may have sent anything else."""
+def _seconds(value: object) -> float | None:
+    # Retry-After may also be a date; the API server never sends one, and a proxy's may be ignored.
+    text = str(value)
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _status(body: str) -> Mapping[str, Any]:
     try:
-        parsed = json.loads(body)
+        status = json.loads(body)
     except ValueError:
         return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _details(status: Mapping[str, Any]) -> Mapping[str, Any]:
-    details = status.get("details")
-    return details if isinstance(details, dict) else {}
-
-
-def _retry_after(headers: Mapping[str, str], status: Mapping[str, Any]) -> float | None:
-    value = headers.get("Retry-After") or _details(status).get("retryAfterSeconds")
-    try:
-        seconds = float(value) if value is not None else 0.0
-    except (TypeError, ValueError):
-        return None
-    return seconds if 0 < seconds < float("inf") else None
-
-
-def _is_budget(status: Mapping[str, Any]) -> bool:
-    causes = _details(status).get("causes")
-    if not isinstance(causes, list):
-        return False
-    return any(isinstance(cause, dict) and cause.get("reason") == _BUDGET_CAUSE for cause in causes)
-
-
-def _bounded(text: str) -> str:
-    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+    return status if isinstance(status, dict) and status.get("kind") == "Status" else {}

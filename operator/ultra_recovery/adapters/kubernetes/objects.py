@@ -1,96 +1,72 @@
-"""The Objects port: lists of all kinds, and what is written to our own."""
+"""The port Objects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
-from ultra_recovery.adapters.kubernetes.connection import EFFECT_LIMIT, FIELD_MANAGER, MERGE_PATCH, Connection
-from ultra_recovery.apis.kinds import KINDS
+from ultra_recovery.adapters.kubernetes.connection import MERGE_PATCH, Connection
+from ultra_recovery.adapters.kubernetes.paths import path_of
 from ultra_recovery.core.merge import merge_patch
 from ultra_recovery.core.objects import Key, Kind
 
-PAGE = "500"
-_Documents = list[Mapping[str, Any]]
-_PLURALS = {Kind(kind.kind): kind.plural for kind in KINDS} | {
-    Kind.DEPLOYMENT: "deployments",
-    Kind.STATEFUL_SET: "statefulsets",
-    Kind.POD: "pods",
-    Kind.SERVICE: "services",
-    Kind.ENDPOINT_SLICE: "endpointslices",
-}
-
-
-def collection_path(kind: Kind, namespace: str = "") -> str:
-    """The URL path of all objects of a kind, in one namespace or in all."""
-    version = kind.api_version
-    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-    scope = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
-    return f"{root}{scope}/{_PLURALS[kind]}"
-
-
-def object_path(key: Key) -> str:
-    """The URL path of one object."""
-    return f"{collection_path(key.kind, key.namespace)}/{quote(key.name, safe='')}"
-
 
 class KubernetesObjects:
-    """Objects of the whole cluster, or of some namespaces where the operator has rights in those only."""
+    """Reads all kinds and writes our own.
+
+    Args:
+        connection: the API server.
+        namespaces: the namespaces to list; empty for the whole cluster.
+    """
 
     def __init__(self, connection: Connection, namespaces: Sequence[str] = ()) -> None:
         self._connection = connection
-        self._namespaces = tuple(namespaces)
+        self._namespaces = tuple(namespaces) or ("",)
 
     async def list(self, kind: Kind) -> tuple[str, Sequence[Mapping[str, Any]]]:
-        """All objects of a kind from the server's watch cache, which costs the server next to nothing.
+        """All objects of a kind, from the server's cache.
 
-        Several namespaces are several lists; the version is the oldest of theirs.
+        The version of several lists is the lowest: whatever is older and missing is gone in each of them.
         """
-        versions: set[str] = set()
-        documents: _Documents = []
-        for namespace in self._namespaces or ("",):
-            version, found = await self._list(collection_path(kind, namespace))
-            versions.add(version)
+        versions: list[str] = []
+        documents: list[Mapping[str, Any]] = []
+        for namespace in self._namespaces:
+            version, found = await self._list(kind, namespace)
+            versions.append(version)
             documents += found
-        return min(versions, key=lambda version: int(version) if version.isdigit() else 0), documents
+        return min(versions, key=int), documents
 
-    async def _list(self, path: str) -> tuple[str, _Documents]:
-        # A page after the first must not name a version: its token holds one.
-        query = {"limit": PAGE, "resourceVersion": "0"}
-        found: _Documents = []
+    async def _list(self, kind: Kind, namespace: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
+        documents: list[dict[str, Any]] = []
+        query = {"resourceVersion": "0"}
         while True:
-            page = await self._connection.request("GET", path, query=query)
-            found += page.get("items") or ()
-            token = page["metadata"].get("continue")
-            if not token:
-                return str(page["metadata"].get("resourceVersion", "")), found
-            query = {"limit": PAGE, "continue": token}
+            page = await self._connection.request("GET", path_of(kind, namespace), query=query)
+            documents += page.get("items") or ()
+            meta = page["metadata"]
+            if not meta.get("continue"):
+                break
+            query = {"continue": meta["continue"]}
+        for document in documents:
+            # Items of a list of a built-in kind do not say what they are.
+            document.setdefault("apiVersion", kind.api_version)
+            document.setdefault("kind", str(kind))
+        return meta["resourceVersion"], documents
 
     async def create_run(self, namespace: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Create a RecoveryRun. Creating it again, because the answer was lost, gives AlreadyExists."""
-        whole = {"apiVersion": Kind.RUN.api_version, "kind": Kind.RUN.value, **document}
-        return await self._connection.request(
-            "POST",
-            collection_path(Kind.RUN, namespace),
-            query={"fieldManager": FIELD_MANAGER},
-            body=whole,
-            limit=EFFECT_LIMIT,
-        )
+        """Create a RecoveryRun and return it as stored."""
+        return await self._connection.request("POST", path_of(Kind.RUN, namespace), body=document)
 
     async def write_status(
         self, key: Key, status: Mapping[str, Any], previous: Mapping[str, Any], version: str
     ) -> Mapping[str, Any]:
-        """Send the difference as a merge patch that is valid for `version` only."""
-        difference = merge_patch(previous, status)
+        """Send the difference of two statuses, under the condition that the object is still at `version`.
+
+        A merge patch, as it answers 409 for another version; a JSON patch with a test would answer 422, which is
+        what a wrong document gives, too.
+        """
         body: dict[str, Any] = {"metadata": {"resourceVersion": version}}
-        if difference:
-            body["status"] = difference
-        return await self._connection.request(
-            "PATCH",
-            f"{object_path(key)}/status",
-            query={"fieldManager": FIELD_MANAGER},
-            body=body,
-            content_type=MERGE_PATCH,
-            limit=EFFECT_LIMIT,
-        )
+        patch = merge_patch(previous, status)
+        if patch:
+            body["status"] = patch
+        path = path_of(key.kind, key.namespace, key.name, "status")
+        return await self._connection.request("PATCH", path, body=body, content_type=MERGE_PATCH)
