@@ -1,24 +1,39 @@
-"""Every Prometheus series, declared once, and the sink that fills them from notices."""
+"""A sink that counts: the Prometheus series of the operator, all in one table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_run import RunPhase
 from ultra_recovery.core.notices import Notice, Topic
+from ultra_recovery.core.objects import Kind
+
+SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Buckets for probes."""
+LONG = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
+"""Buckets for recoveries."""
+
+
+class Type(StrEnum):
+    """Types of series."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series: its name, type, meaning, labels, and for histograms the upper bounds of its buckets in seconds."""
+    """One series: what `/metrics` says of it."""
 
     name: str
-    type: Literal["counter", "gauge", "histogram"]
+    type: Type
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
@@ -26,130 +41,130 @@ class Series:
 
 _POLICY = ("namespace", "policy")
 _BREAKER = ("namespace", "breaker")
-_MINUTES = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
-_PROBE = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_C, _G, _H = Type.COUNTER, Type.GAUGE, Type.HISTOGRAM
 
-SERIES: tuple[Series, ...] = (
-    Series("recovery_attempts_total", "counter", "Runs that had an effect on their target.", _POLICY),
-    Series("recovery_runs_total", "counter", "Completed runs by phase.", (*_POLICY, "phase")),
-    Series("recovery_run_duration_seconds", "histogram", "From the start of a run to its end.", _POLICY, _MINUTES),
-    Series("recovery_time_to_detect_seconds", "histogram", "First bad observation to detection.", _POLICY, _MINUTES),
-    Series("recovery_time_to_recover_seconds", "histogram", "First bad observation to recovery.", _POLICY, _MINUTES),
-    Series("recovery_active_runs", "gauge", "Runs that are not completed.", _POLICY),
-    Series("recovery_effects_total", "counter", "Effects by outcome.", (*_POLICY, "kind", "outcome")),
-    Series("recovery_decisions_total", "counter", "New decisions by reason.", (*_POLICY, "decision", "reason")),
-    Series("recovery_incidents_total", "counter", "What happened to incidents.", (*_POLICY, "reason")),
-    Series("recovery_breaker_state", "gauge", "0 Closed, 1 Open, 2 HalfOpen.", _BREAKER),
-    Series("recovery_breaker_transitions_total", "counter", "Transitions by new state.", (*_BREAKER, "to")),
-    Series("recovery_probes_total", "counter", "Probes by outcome.", (*_BREAKER, "outcome")),
-    Series("recovery_probe_duration_seconds", "histogram", "Duration of probes.", ("target_kind",), _PROBE),
-    Series("recovery_enforcement_problems_total", "counter", "Objects found not enforceable.", ("namespace", "reason")),
-    Series("recovery_events_dropped_total", "counter", "Kubernetes Events that were not posted."),
-    Series("leader_election_master_status", "gauge", "1 on the process that leads.", ("name",)),
+SERIES = (
+    Series("recovery_breaker_state", _G, "State of a breaker: 0 Closed, 1 Open, 2 HalfOpen.", _BREAKER),
+    Series("recovery_breaker_transitions_total", _C, "Transitions of a breaker, by new state.", (*_BREAKER, "to")),
+    Series("recovery_probes_total", _C, "Probes of a breaker's target.", (*_BREAKER, "outcome", "target_kind")),
+    Series("recovery_probe_duration_seconds", _H, "Time that probes took.", ("target_kind",), SHORT),
+    Series("recovery_decisions_total", _C, "Changes of a policy's decision.", (*_POLICY, "decision", "reason")),
+    Series("recovery_incidents_total", _C, "Incidents opened.", _POLICY),
+    Series("recovery_runs_total", _C, "Runs that entered a phase.", (*_POLICY, "phase")),
+    Series("recovery_run_duration_seconds", _H, "Time from start to end of completed runs.", _POLICY, LONG),
+    Series("recovery_time_to_detect_seconds", _H, "Time from a fault to its detection.", _POLICY, LONG),
+    Series("recovery_time_to_recover_seconds", _H, "Time from a fault to proven recovery.", _POLICY, LONG),
+    Series("recovery_attempts_total", _C, "Completed runs that had an effect on their target.", _POLICY),
+    Series("recovery_effects_total", _C, "Effects on targets.", (*_POLICY, "kind", "outcome")),
+    Series("recovery_active_runs", _G, "Runs that are not completed.", _POLICY),
+    Series("leader_election_master_status", _G, "Whether this process is the leader.", ("name",)),
+    Series("recovery_events_dropped_total", _C, "Kubernetes Events that could not be posted."),
+    Series("recovery_table_stale", _G, "Whether the view of the cluster is too old to act on."),
 )
+
+_COMPLETED = frozenset(phase for phase in RunPhase if phase.completed)
+_OWNERS = {Kind.BREAKER: "breaker", Kind.POLICY: "policy"}
 
 
 class MetricsSink:
-    """Counts notices. Labels hold namespaces, policies and breakers, never pods, addresses or texts."""
+    """Counts notices in a registry of its own, or in one that is given.
 
-    def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._counters: dict[str, Counter] = {}
-        self._gauges: dict[str, Gauge] = {}
-        self._histograms: dict[str, Histogram] = {}
-        self._active: dict[str, tuple[str, str]] = {}
-        for item in SERIES:
-            if item.type == "counter":
-                name = item.name.removesuffix("_total")
-                self._counters[item.name] = Counter(name, item.help, item.labels, registry=self._registry)
-            elif item.type == "gauge":
-                self._gauges[item.name] = Gauge(item.name, item.help, item.labels, registry=self._registry)
-            else:
-                self._histograms[item.name] = Histogram(
-                    item.name, item.help, item.labels, buckets=item.buckets, registry=self._registry
-                )
+    A label or value that a notice lacks never raises: the label is empty, the value is not recorded.
+    """
 
-    def render(self) -> tuple[bytes, str]:
-        """All series in the text format, and its content type."""
-        return generate_latest(self._registry), CONTENT_TYPE_LATEST
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self._registry = registry if registry is not None else CollectorRegistry()
+        self._metrics = {item.name: self._make(item) for item in SERIES}
+        self._labels = {item.name: item.labels for item in SERIES}
+        self._takers: dict[Topic, Callable[[Notice], None]] = {
+            Topic.BREAKER_TRANSITION: self._transition,
+            Topic.BREAKER_PROBE: self._probe,
+            Topic.DECISION: self._decision,
+            Topic.INCIDENT: self._incident,
+            Topic.RUN: self._run,
+            Topic.EFFECT: self._effect,
+            Topic.LEADERSHIP: self._leadership,
+        }
 
-    def count_dropped_event(self) -> None:
-        """One Kubernetes Event was not posted."""
-        self._counters["recovery_events_dropped_total"].inc()
-
-    def forget_breaker(self, namespace: str, breaker: str) -> None:
-        """A breaker was deleted: its state is not a fact any more."""
-        if self._gauges["recovery_breaker_state"].labels(namespace, breaker) is not None:
-            self._gauges["recovery_breaker_state"].remove(namespace, breaker)
+    def _make(self, item: Series) -> Counter | Gauge | Histogram:
+        if item.type is Type.COUNTER:
+            return Counter(item.name, item.help, item.labels, registry=self._registry)
+        if item.type is Type.GAUGE:
+            return Gauge(item.name, item.help, item.labels, registry=self._registry)
+        return Histogram(item.name, item.help, item.labels, buckets=item.buckets, registry=self._registry)
 
     def publish(self, notice: Notice) -> None:
-        """Count one notice."""
-        count = _COUNTING.get(notice.topic)
-        if count is not None:
-            count(self, notice)
+        """Count a notice."""
+        taker = self._takers.get(notice.topic)
+        if taker is not None:
+            taker(notice)
 
-    def _inc(self, name: str, labels: Mapping[str, str]) -> None:
-        wanted = next(item.labels for item in SERIES if item.name == name)
-        self._counters[name].labels(*(str(labels.get(label, "")) for label in wanted)).inc()
+    def count_dropped_event(self) -> None:
+        """A Kubernetes Event was dropped."""
+        self._record("recovery_events_dropped_total", {})
 
-    def _observe(self, name: str, labels: Mapping[str, str], value: float | None) -> None:
-        if value is not None:
-            wanted = next(item.labels for item in SERIES if item.name == name)
-            self._histograms[name].labels(*(str(labels.get(label, "")) for label in wanted)).observe(value)
+    def set_stale(self, stale: bool) -> None:
+        """Whether the table of watched objects is too old to act on."""
+        self._record("recovery_table_stale", {}, float(stale))
+
+    def set_active_runs(self, active: Mapping[tuple[str, str], int]) -> None:
+        """Replace the numbers of active runs: (namespace, policy) → number; who is not named has none."""
+        gauge = self._metrics["recovery_active_runs"]
+        gauge.clear()
+        for (namespace, policy), number in active.items():
+            self._record("recovery_active_runs", {"namespace": namespace, "policy": policy}, float(number))
+
+    def forget(self, kind: Kind, namespace: str, name: str) -> None:
+        """Remove all series of an object that was deleted."""
+        owner = _OWNERS.get(kind)
+        for series, labels in self._labels.items():
+            if owner is not None and owner in labels:
+                self._metrics[series].remove_by_labels({"namespace": namespace, owner: name})
+
+    def render(self) -> tuple[bytes, str]:
+        """The body of `/metrics` and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+    def _record(self, name: str, labels: Mapping[str, str], value: float | None = 1.0) -> None:
+        """Add to a counter, set a gauge, or observe in a histogram; without a value, nothing."""
+        if value is None:
+            return
+        metric = self._metrics[name]
+        wanted = [str(labels.get(label, "")) for label in self._labels[name]]
+        child = metric.labels(*wanted) if wanted else metric
+        if isinstance(child, Counter):
+            child.inc(value)
+        elif isinstance(child, Gauge):
+            child.set(value)
+        else:
+            child.observe(value)
 
     def _transition(self, notice: Notice) -> None:
-        labels = notice.labels
-        self._inc("recovery_breaker_transitions_total", labels)
-        gauge = self._gauges["recovery_breaker_state"]
-        gauge.labels(labels.get("namespace", ""), labels.get("breaker", "")).set(notice.values.get("state", 0.0))
+        self._record("recovery_breaker_transitions_total", notice.labels)
+        self._record("recovery_breaker_state", notice.labels, notice.values.get("state"))
 
     def _probe(self, notice: Notice) -> None:
-        self._inc("recovery_probes_total", notice.labels)
-        self._observe("recovery_probe_duration_seconds", notice.labels, notice.values.get("duration"))
+        self._record("recovery_probes_total", notice.labels)
+        self._record("recovery_probe_duration_seconds", notice.labels, notice.values.get("duration"))
 
     def _decision(self, notice: Notice) -> None:
-        if "decision" in notice.labels:
-            self._inc("recovery_decisions_total", {**notice.labels, "reason": notice.reason})
+        self._record("recovery_decisions_total", {**notice.labels, "reason": notice.reason})
 
     def _incident(self, notice: Notice) -> None:
-        self._inc("recovery_incidents_total", {**notice.labels, "reason": notice.reason})
+        # The notice of an incident that goes on, or ends, is none of a new one.
+        if notice.reason is Reason.INCIDENT_OPENED:
+            self._record("recovery_incidents_total", notice.labels)
 
     def _run(self, notice: Notice) -> None:
-        labels, values = notice.labels, notice.values
-        policy = (labels.get("namespace", ""), labels.get("policy", ""))
-        phase = labels.get("phase", "")
-        if phase in (RunPhase.PENDING, RunPhase.RUNNING):
-            self._active[notice.uid] = policy
-        else:
-            self._active.pop(notice.uid, None)
-            self._inc("recovery_runs_total", labels)
-            if labels.get("attempt") == "true":
-                self._inc("recovery_attempts_total", labels)
-            self._observe("recovery_run_duration_seconds", labels, values.get("duration"))
-            self._observe("recovery_time_to_detect_seconds", labels, values.get("time_to_detect"))
-            self._observe("recovery_time_to_recover_seconds", labels, values.get("time_to_recover"))
-        active = sum(known == policy for known in self._active.values())
-        self._gauges["recovery_active_runs"].labels(*policy).set(active)
+        self._record("recovery_runs_total", notice.labels)
+        for name in ("time_to_detect", "time_to_recover"):
+            self._record(f"recovery_{name}_seconds", notice.labels, notice.values.get(name))
+        self._record("recovery_run_duration_seconds", notice.labels, notice.values.get("duration"))
+        if notice.labels.get("attempt") == "true" and notice.labels.get("phase") in _COMPLETED:
+            self._record("recovery_attempts_total", notice.labels)
 
     def _effect(self, notice: Notice) -> None:
-        self._inc("recovery_effects_total", notice.labels)
-
-    def _enforcement(self, notice: Notice) -> None:
-        if notice.warning:
-            self._inc("recovery_enforcement_problems_total", {**notice.labels, "reason": notice.reason})
+        self._record("recovery_effects_total", notice.labels)
 
     def _leadership(self, notice: Notice) -> None:
-        gauge = self._gauges["leader_election_master_status"]
-        gauge.labels(notice.labels.get("name", "operator")).set(notice.values.get("leader", 0.0))
-
-
-_COUNTING = {
-    Topic.BREAKER_TRANSITION: MetricsSink._transition,
-    Topic.BREAKER_PROBE: MetricsSink._probe,
-    Topic.DECISION: MetricsSink._decision,
-    Topic.INCIDENT: MetricsSink._incident,
-    Topic.RUN: MetricsSink._run,
-    Topic.EFFECT: MetricsSink._effect,
-    Topic.ENFORCEMENT: MetricsSink._enforcement,
-    Topic.LEADERSHIP: MetricsSink._leadership,
-}
+        self._record("leader_election_master_status", notice.labels, notice.values.get("leader"))
