@@ -33,11 +33,13 @@ _DENIED = tuple(
         "fe80::/10",
         "fec0::/10",
         "ff00::/8",
-        "fd00:ec2::254/128",
+        "fd00:ec2::/32",
+        "fd20:ce::254/128",
     )
 )
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
+_TRANSLATED = ipaddress.ip_network("::ffff:0:0:0/96")
 
 
 class Policy(Protocol):
@@ -45,6 +47,9 @@ class Policy(Protocol):
 
     def refuse_pod(self, address: str) -> str | None:
         """Whether the address of a pod of the breaker's namespace is refused."""
+
+    def refuse_name(self, host: str, port: int) -> str | None:
+        """Whether a host is refused whatever its addresses are: then its name is not even asked for."""
 
     def refuse_raw(self, host: str, address: str, port: int) -> str | None:
         """Whether a raw address, found for `host`, is refused."""
@@ -60,11 +65,15 @@ class AllowRule:
 
     def allows(self, host: str, address: Address, port: int) -> bool:
         """Whether the entry covers this address."""
+        if not self.may_allow(host, port):
+            return False
+        return self.network is None or (address.version == self.network.version and address in self.network)
+
+    def may_allow(self, host: str, port: int) -> bool:
+        """Whether the entry can cover an address of this host: a network can as long as the address is not known."""
         if self.port is not None and self.port != port:
             return False
-        if self.network is not None:
-            return address.version == self.network.version and address in self.network
-        return fnmatch.fnmatchcase(host.lower().rstrip("."), self.host.lower())
+        return self.network is not None or fnmatch.fnmatchcase(host.lower().rstrip("."), self.host.lower())
 
 
 def parse_rules(text: str) -> tuple[AllowRule, ...]:
@@ -101,7 +110,7 @@ def _parse_port(text: str, entry: str) -> int:
 
 
 def unwrap(address: Address) -> tuple[Address, ...]:
-    """An address and every IPv4 address that is hidden in it: mapped, NAT64, 6to4, Teredo."""
+    """An address and every IPv4 address that is hidden in it: mapped, translated, NAT64, 6to4, Teredo."""
     if isinstance(address, ipaddress.IPv4Address):
         return (address,)
     hidden: list[Address] = [address]
@@ -111,9 +120,13 @@ def unwrap(address: Address) -> tuple[Address, ...]:
         hidden.append(address.sixtofour)
     if address.teredo is not None:
         hidden.extend(address.teredo)
-    low = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    if address in _NAT64 or address in _NAT64_LOCAL or int(address) >> 32 == 0:
+    bits = int(address)
+    low = ipaddress.IPv4Address(bits & 0xFFFFFFFF)
+    if address in _NAT64 or address in _NAT64_LOCAL or address in _TRANSLATED or bits >> 32 == 0:
         hidden.append(low)
+    if address in _NAT64_LOCAL:
+        # With a prefix of 48 bits the address stands around the reserved byte 64 to 71 (RFC 6052, 2.2).
+        hidden.append(ipaddress.IPv4Address((bits >> 64 & 0xFFFF) << 16 | bits >> 40 & 0xFFFF))
     return tuple(hidden)
 
 
@@ -142,10 +155,13 @@ class AddressPolicy:
         parsed = ipaddress.ip_address(address)
         if any(rule.allows(host, parsed, port) for rule in self._rules):
             return None
-        return (
-            f"{host}:{port} is not a pod of this namespace and not on the allow-list; "
-            "use serviceRef, or ask the administrator to add it to ULTRA_PROBE_ALLOW"
-        )
+        return _not_listed(host, port)
+
+    def refuse_name(self, host: str, port: int) -> str | None:
+        """A name that no entry can cover is not resolved: a DNS query, too, is a packet that a user makes us send."""
+        if any(rule.may_allow(host, port) for rule in self._rules):
+            return None
+        return _not_listed(host, port)
 
     def _never(self, address: str) -> str | None:
         try:
@@ -156,6 +172,13 @@ class AddressPolicy:
             if form in self._denied or any(form in network for network in _DENIED if network.version == form.version):
                 return "addresses of nodes, cloud metadata, the API server and the operator are never probed"
         return None
+
+
+def _not_listed(host: str, port: int) -> str:
+    return (
+        f"{host}:{port} is not a pod of this namespace and not on the allow-list; "
+        "use serviceRef, or ask the administrator to add it to ULTRA_PROBE_ALLOW"
+    )
 
 
 def _literal(entry: str) -> Address | None:

@@ -59,6 +59,8 @@ class HttpProber:
                     outcome, reason, message = await self._attempt(namespace, target)
             except TimeoutError:
                 outcome, reason, message = Outcome.FAILURE, Reason.PROBE_FAILED, f"no answer within {within:g} s"
+            except aiohttp.ClientSSLError:
+                outcome, reason, message = Outcome.FAILURE, Reason.PROBE_FAILED, "TLS failed: certificate or protocol"
             except aiohttp.ClientConnectorError:
                 outcome, reason, message = Outcome.FAILURE, Reason.PROBE_FAILED, "connection refused or not reachable"
             except (aiohttp.ClientError, ssl.SSLError, ValueError):
@@ -70,6 +72,8 @@ class HttpProber:
 
     async def _attempt(self, namespace: str, target: HttpTarget) -> tuple[Outcome, Reason, str]:
         destination = await self._resolver.resolve(namespace, target)
+        if destination.unseen:
+            return Outcome.ERROR, Reason.PROBE_ERROR, destination.empty
         if not destination.addresses:
             return Outcome.FAILURE, Reason.PROBE_FAILED, destination.empty or "the name has no address"
         key = (namespace, f"{destination.host}{destination.path}")
@@ -92,14 +96,13 @@ class HttpProber:
         host = f"[{address}]" if ":" in address else address
         scheme = "https" if destination.secure else "http"
         url = URL(f"{scheme}://{host}:{port}{destination.path}", encoded=True)
-        name = destination.host.rpartition("@")[2].partition(":")[0] if destination.secure else None
         async with self._open().request(
             target.method,
             url,
             headers={**self._headers, "Host": destination.host},
             allow_redirects=False,
             ssl=destination.verify,
-            server_hostname=name,
+            server_hostname=destination.name if destination.secure else None,
         ) as response:
             yield response
 

@@ -12,7 +12,7 @@ from ultra_recovery.adapters.http.address import Policy
 from ultra_recovery.apis.circuit_breaker import HttpTarget, ServiceRef
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import SpecError
-from ultra_recovery.core.objects import EndpointSlice, Key, Kind, Pod, Service
+from ultra_recovery.core.objects import Endpoint, EndpointSlice, Key, Kind, Pod, Service
 from ultra_recovery.ports import View
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -25,17 +25,22 @@ class Destination:
 
     Attributes:
         addresses: checked addresses and ports; empty when there is no ready endpoint.
-        host: the name for the Host header and, with TLS, for SNI.
+        host: the Host header.
+        name: the host alone, for SNI and the certificate.
         verify: whether a certificate is verified.
         path: path and query of the request.
+        empty: why there is no address.
+        unseen: there are ready endpoints, but none whose pod is in our view yet: nothing is known.
     """
 
     addresses: tuple[tuple[str, int], ...]
     host: str
+    name: str
     secure: bool
     verify: bool
     path: str
     empty: str = ""
+    unseen: bool = False
 
 
 async def look_up(host: str, port: int) -> Sequence[str]:
@@ -79,15 +84,25 @@ class Resolver:
         number = port or (443 if secure else 80)
         addresses = await self._raw(host, number)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return Destination(addresses, parts.netloc, secure, verify=True, path=path)
+        return Destination(addresses, parts.netloc, host, secure, verify=True, path=path)
 
     async def _raw(self, host: str, port: int) -> tuple[tuple[str, int], ...]:
+        _demand(self._policy.refuse_name(host, port))
         found = list(dict.fromkeys(await self._lookup(host, port)))
         for address in found:
-            refusal = self._policy.refuse_raw(host, address, port)
-            if refusal is not None:
-                raise SpecError(Reason.TARGET_NOT_ALLOWED, refusal)
+            self._check_raw(host, address, port)
         return tuple((address, port) for address in found)
+
+    def _check_raw(self, host: str, address: str, port: int) -> None:
+        if address in self._api_server():
+            _demand(f"{host}:{port} is the API server, which is never probed")
+        _demand(self._policy.refuse_raw(host, address, port))
+
+    def _api_server(self) -> set[str]:
+        """The API server's own addresses, behind its Service; not known where only some namespaces are watched."""
+        slices = self._view.select(Kind.ENDPOINT_SLICE, "default")
+        own = [item for item in slices if isinstance(item, EndpointSlice) and item.service == "kubernetes"]
+        return {endpoint.address for item in own for endpoint in item.endpoints}
 
     async def _service(self, namespace: str, target: HttpTarget, reference: ServiceRef) -> Destination:
         service = self._view.get(Key(Kind.SERVICE, namespace, reference.name))
@@ -98,40 +113,51 @@ class Resolver:
         secure = target.scheme == "HTTPS"
         if service.external_name:
             addresses = await self._raw(service.external_name, reference.port)
-            return Destination(addresses, service.external_name, secure, verify=True, path=target.path)
+            name = service.external_name
+            return Destination(addresses, name, name, secure, verify=True, path=target.path)
         if reference.port not in service.ports:
             ports = ", ".join(str(port) for port in service.ports) or "none"
             message = f"Service {reference.name} has no port {reference.port}; its ports: {ports}"
             raise SpecError(Reason.TARGET_NOT_FOUND, message)
-        addresses = tuple(sorted(self._endpoints(namespace, service, service.ports[reference.port])))
-        empty = "" if addresses else f"no ready endpoint behind Service {reference.name}"
-        return Destination(addresses, host, secure, verify=False, path=target.path, empty=empty)
+        ready = self._ready(namespace, service, service.ports[reference.port])
+        addresses = tuple(sorted({(item.address, port) for item, port in ready if self._seen(namespace, item, port)}))
+        unseen = bool(ready) and not addresses
+        empty = f"the pods behind Service {reference.name} are not known yet" if unseen else ""
+        empty = empty or f"no ready endpoint behind Service {reference.name}"
+        return Destination(addresses, host, host, secure, False, target.path, empty, unseen)
 
-    def _endpoints(self, namespace: str, service: Service, port_name: str) -> set[tuple[str, int]]:
-        found = set()
+    def _ready(self, namespace: str, service: Service, port_name: str) -> list[tuple[Endpoint, int]]:
+        """Ready endpoints with the port they are reached on. Others are never used, so never judged."""
+        found = []
         for item in self._view.select(Kind.ENDPOINT_SLICE, namespace):
             if not isinstance(item, EndpointSlice) or item.service != service.meta.key.name:
                 continue
             port = item.ports.get(port_name)
-            for endpoint in item.endpoints if port is not None else ():
-                self._check_endpoint(namespace, endpoint.address, endpoint.pod, port or 0)
-                if endpoint.ready:
-                    found.add((endpoint.address, port or 0))
+            if port is not None:
+                found += [(endpoint, port) for endpoint in item.endpoints if endpoint.ready]
         return found
 
-    def _check_endpoint(self, namespace: str, address: str, pod_name: str, port: int) -> None:
-        """An endpoint counts as a pod of the namespace only if that pod says so itself.
+    def _seen(self, namespace: str, endpoint: Endpoint, port: int) -> bool:
+        """Whether the endpoint may be probed now.
 
-        Anybody who may write EndpointSlices can put any address beside any pod's name; the pod's own status cannot be
-        written by them. A pod in the host's network has the node's address, and with it the kubelet's ports.
+        It counts as a pod of the namespace only if that pod says so itself: anybody who may write EndpointSlices can
+        put any address beside any pod's name, but not into the pod's status. A pod in the host's network has the
+        node's address, and with it the kubelet's ports.
+
+        Raises:
+            SpecError: it is an address that is not allowed.
         """
-        pod = self._view.get(Key(Kind.POD, namespace, pod_name)) if pod_name else None
-        if isinstance(pod, Pod) and address in pod.ips and not pod.host_network:
-            refusal = self._policy.refuse_pod(address)
-        elif pod_name and pod is None:
+        pod = self._view.get(Key(Kind.POD, namespace, endpoint.pod)) if endpoint.pod else None
+        if endpoint.pod and (not isinstance(pod, Pod) or not pod.ips):
             # The slice is ahead of our view of the pod, or behind it: not probed, and not held against the user.
-            raise OSError(f"endpoint {pod_name} is not known yet")
+            return False
+        if isinstance(pod, Pod) and endpoint.address in pod.ips and not pod.host_network:
+            _demand(self._policy.refuse_pod(endpoint.address))
         else:
-            refusal = self._policy.refuse_raw(address, address, port)
-        if refusal is not None:
-            raise SpecError(Reason.TARGET_NOT_ALLOWED, refusal)
+            self._check_raw(endpoint.address, endpoint.address, port)
+        return True
+
+
+def _demand(refusal: str | None) -> None:
+    if refusal is not None:
+        raise SpecError(Reason.TARGET_NOT_ALLOWED, refusal)
