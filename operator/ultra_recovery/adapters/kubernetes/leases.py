@@ -33,7 +33,10 @@ class KubernetesLeases:
         return parse_lease(await self._connection.request("POST", _path(lease.namespace), body=body))
 
     async def replace(self, lease: LeaseRecord) -> LeaseRecord:
-        """Write it if it is still at its version, which the server demands of every update."""
+        """Write it if it is still at its version, which the server demands of every update.
+
+        The UID goes along: without it the server creates a Lease that is gone anew, whatever the version says.
+        """
         body = lease_document(lease)
         return parse_lease(await self._connection.request("PUT", _path(lease.namespace, lease.name), body=body))
 
@@ -54,6 +57,8 @@ def lease_document(lease: LeaseRecord) -> dict[str, Any]:
         meta["labels"] = dict(lease.labels)
     if lease.version:
         meta["resourceVersion"] = lease.version
+    if lease.uid:
+        meta["uid"] = lease.uid
     spec = {
         "holderIdentity": lease.holder,
         "leaseDurationSeconds": lease.duration,
@@ -82,6 +87,7 @@ def parse_lease(document: Mapping[str, Any]) -> LeaseRecord:
         renewed_at=_moment(spec.get("renewTime")),
         version=meta["resourceVersion"],
         labels=meta.get("labels") or {},
+        uid=meta.get("uid", ""),
     )
 
 
