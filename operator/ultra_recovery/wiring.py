@@ -27,7 +27,7 @@ from ultra_recovery.engine.engine import Engine
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.table import Table
 from ultra_recovery.handlers.watch import Watch
-from ultra_recovery.ports import Clock, Cluster, Leases, Objects, Prober, Random, Sink
+from ultra_recovery.ports import Sink
 from ultra_recovery.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -1,166 +1,212 @@
-"""The adapters on a real API server keep the contracts of the ports."""
+"""The Kubernetes adapters keep the contracts of the ports on a real API server. KUBECONFIG must name a cluster."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import uuid
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.contract.cluster_contract import ClusterContract
 from tests.contract.leases_contract import LeasesContract
 from tests.contract.objects_contract import ObjectsContract
+from tests.contract.world import World, breaker, run
 from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
 from ultra_recovery.adapters.kubernetes.connection import MERGE_PATCH, Connection
+from ultra_recovery.adapters.kubernetes.events import EventSink
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases
-from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects, collection_path, object_path
+from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
+from ultra_recovery.adapters.kubernetes.paths import path, path_of
 from ultra_recovery.adapters.kubernetes.version import missing_crds
-from ultra_recovery.core.errors import AlreadyExists, ApiError, NotFound, Rejected
+from ultra_recovery.apis.reasons import Reason
+from ultra_recovery.core.errors import NotFound, Rejected
+from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Key, Kind
 
-_LOCAL = Path(__file__).parents[2] / ".cluster" / "kubeconfig"
-KUBECONFIG = os.environ.get("KUBECONFIG") or (str(_LOCAL) if _LOCAL.exists() else "")
-
-pytestmark = pytest.mark.skipif(not KUBECONFIG, reason="needs a cluster: set KUBECONFIG, or run make cluster")
+_CLOCK = SystemClock()
+_WAIT = 60.0
 
 
-class RealWorld:
+class KubernetesWorld:
+    """A namespace of a real cluster."""
+
     def __init__(self, connection: Connection, namespace: str) -> None:
         self.connection = connection
         self.namespace = namespace
         self.objects = KubernetesObjects(connection)
         self.cluster = KubernetesCluster(connection)
         self.leases = KubernetesLeases(connection)
-        self._kept: list[Key] = []
 
     async def add(self, kind: Kind, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        return await self.connection.request("POST", collection_path(kind, self.namespace), body=document)
+        return await self.connection.request("POST", path_of(kind, self.namespace), body=document)
 
     async def stored(self, key: Key) -> Mapping[str, Any]:
-        return await self.connection.request("GET", object_path(key))
+        return await self.connection.request("GET", path_of(key.kind, key.namespace, key.name))
 
     async def annotate(self, key: Key, name: str, value: str) -> None:
         body = {"metadata": {"annotations": {name: value}}}
-        await self.connection.request("PATCH", object_path(key), body=body, content_type=MERGE_PATCH)
+        where = path_of(key.kind, key.namespace, key.name)
+        await self.connection.request("PATCH", where, body=body, content_type=MERGE_PATCH)
 
     async def remove(self, key: Key) -> None:
-        await self.connection.request("DELETE", object_path(key))
+        await self.connection.request("DELETE", path_of(key.kind, key.namespace, key.name))
 
     async def add_running_pod(self, name: str) -> str:
-        # No node runs this pod: the test writes its status. The finalizer of the test keeps it in Terminating.
-        labels = {"app": "web"}
-        meta = {"name": name, "labels": labels, "finalizers": ["example.com/kept-by-the-test"]}
-        spec = {
-            "nodeName": "no-such-node",
-            "containers": [{"name": "main", "image": "example"}],
-            "terminationGracePeriodSeconds": 30,
+        """A pod that a finalizer holds, so that it stays while it terminates."""
+        container = {"name": "pause", "image": "localhost/pause:1", "imagePullPolicy": "IfNotPresent"}
+        document = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "labels": {"app": "web"}, "finalizers": ["example.com/hold"]},
+            "spec": {
+                "terminationGracePeriodSeconds": 0,
+                "automountServiceAccountToken": False,
+                "containers": [container],
+            },
         }
-        pod = await self.add(Kind.POD, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+        pod = await self.add(Kind.POD, document)
         key = Key(Kind.POD, self.namespace, name)
-        self._kept.append(key)
-        conditions = [{"type": "Ready", "status": "True"}]
-        status = {"status": {"phase": "Running", "conditions": conditions}}
-        await self.connection.request("PATCH", f"{object_path(key)}/status", body=status, content_type=MERGE_PATCH)
+
+        async def runs() -> bool:
+            return (await self.stored(key))["status"].get("phase") == "Running"
+
+        await until(runs)
         return str(pod["metadata"]["uid"])
 
-    async def protect_pods(self) -> None:
-        await self.add_budget("none")
+    async def protect_pods(self, *names: str) -> None:
+        for name in names or ("web",):
+            document = {
+                "apiVersion": "policy/v1",
+                "kind": "PodDisruptionBudget",
+                "metadata": {"name": name},
+                "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}},
+            }
+            where = path("policy/v1", "poddisruptionbudgets", self.namespace)
+            await self.connection.request("POST", where, body=document)
 
-    async def add_budget(self, name: str) -> None:
-        """A budget whose status says that nothing may be disrupted; its controller would say so a moment later."""
-        path = f"/apis/policy/v1/namespaces/{self.namespace}/poddisruptionbudgets"
-        spec = {"maxUnavailable": 0, "selector": {"matchLabels": {"app": "web"}}}
-        body = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name}, "spec": spec}
-        await self.connection.request("POST", path, body=body)
-
-    async def clean(self) -> None:
-        for key in self._kept:
-            try:
-                await self.connection.request(
-                    "PATCH", object_path(key), body={"metadata": {"finalizers": None}}, content_type=MERGE_PATCH
-                )
-                query = {"gracePeriodSeconds": "0"}
-                await self.connection.request("DELETE", object_path(key), query=query)
-            except NotFound:
-                continue
-        await self.connection.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
+    async def let_pods_go(self) -> None:
+        _, pods = await KubernetesObjects(self.connection, [self.namespace]).list(Kind.POD)
+        for pod in pods:
+            where = path_of(Kind.POD, self.namespace, pod["metadata"]["name"])
+            body = {"metadata": {"finalizers": None}}
+            await self.connection.request("PATCH", where, body=body, content_type=MERGE_PATCH)
 
 
-async def _define_kinds(connection: Connection) -> None:
-    """Add our CRDs where they are missing, and wait until they are served."""
-    if not await missing_crds(connection):
-        return
-    for path in sorted((Path(__file__).parents[2] / "crds").glob("*.yaml")):
-        with contextlib.suppress(AlreadyExists):
-            definition = yaml.safe_load(path.read_text())
-            await connection.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body=definition)
-    async with asyncio.timeout(30):
-        while await missing_crds(connection):
-            await SystemClock().sleep(0.2)
+async def until(holds: Any) -> None:
+    async with asyncio.timeout(_WAIT):
+        while not await holds():
+            await _CLOCK.sleep(0.1)
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[RealWorld]:
-    async with await Connection.open(KUBECONFIG) as connection:
-        await _define_kinds(connection)
-        name = f"contract-{uuid.uuid4().hex[:8]}"
-        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        await connection.request("POST", "/api/v1/namespaces", body=body)
-        world = RealWorld(connection, name)
-        try:
-            yield world
-        finally:
-            await world.clean()
+async def connection() -> AsyncIterator[Connection]:
+    kubeconfig = os.environ.get("KUBECONFIG")
+    if not kubeconfig:
+        pytest.fail("These tests need a cluster with the CRDs of this project: set KUBECONFIG to its kubeconfig.")
+    async with await Connection.open(kubeconfig) as connection:
+        yield connection
 
 
-class TestObjectsOnTheServer(ObjectsContract):
+@pytest.fixture
+async def world(connection: Connection) -> AsyncIterator[World]:
+    name = f"adapters-{secrets.token_hex(4)}"
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    await connection.request("POST", path("v1", "namespaces"), body=body)
+    world = KubernetesWorld(connection, name)
+    try:
+        yield world
+    finally:
+        await world.let_pods_go()
+        await connection.request("DELETE", path("v1", "namespaces", name=name))
+
+
+class TestObjectsInKubernetes(ObjectsContract):
+    async def test_only_the_named_namespaces_are_listed(self, world: KubernetesWorld):
+        await world.add(Kind.RUN, run())
+        await world.add(Kind.BREAKER, breaker())
+        _, elsewhere = await KubernetesObjects(world.connection, ["default"]).list(Kind.BREAKER)
+        assert world.namespace not in {item["metadata"]["namespace"] for item in elsewhere}
+        _, both = await KubernetesObjects(world.connection, ["default", world.namespace]).list(Kind.BREAKER)
+        assert [item["metadata"]["name"] for item in both if item["metadata"]["namespace"] == world.namespace] == [
+            "orders"
+        ]
+
+    async def test_items_of_built_in_kinds_say_what_they_are(self, world: KubernetesWorld):
+        _, services = await world.objects.list(Kind.SERVICE)
+        assert {(item["apiVersion"], item["kind"]) for item in services} == {("v1", "Service")}
+
+
+class TestClusterInKubernetes(ClusterContract):
+    async def test_a_pod_under_two_budgets_can_never_be_evicted(self, world: KubernetesWorld, key: Key):
+        uid = await world.add_running_pod(key.name)
+        await world.protect_pods("one", "two")
+        with pytest.raises(Rejected, match="more than one"):
+            await world.cluster.evict(key, uid)
+
+    async def test_a_pod_that_was_evicted_and_went_is_not_found(self, world: KubernetesWorld, key: Key):
+        uid = await world.add_running_pod(key.name)
+        await world.cluster.evict(key, uid)
+        await world.let_pods_go()
+
+        async def gone() -> bool:
+            try:
+                await world.stored(key)
+            except NotFound:
+                return True
+            return False
+
+        await until(gone)
+        with pytest.raises(NotFound):
+            await world.cluster.evict(key, uid)
+
+
+class TestLeasesInKubernetes(LeasesContract):
     pass
 
 
-class TestClusterOnTheServer(ClusterContract):
-    pass
+async def test_the_cluster_has_our_kinds(connection: Connection):
+    assert await missing_crds(connection) == []
 
 
-class TestLeasesOnTheServer(LeasesContract):
-    pass
+async def test_the_server_is_known_by_its_host(connection: Connection):
+    (host,) = connection.server_addresses()
+    assert host in connection.api_client.configuration.host
+    assert "/" not in host
 
 
-async def test_a_pod_under_two_budgets_is_rejected_for_good_with_a_sentence(world: RealWorld):
-    uid = await world.add_running_pod("web-0")
-    await world.add_budget("one")
-    await world.add_budget("two")
-    with pytest.raises(Rejected, match="two PodDisruptionBudgets"):
-        await world.cluster.evict(Key(Kind.POD, world.namespace, "web-0"), uid)
+async def test_events_are_visible_to_kubectl(world: KubernetesWorld):
+    stored = await world.add(Kind.BREAKER, breaker())
+    key = Key(Kind.BREAKER, world.namespace, "orders")
+    dropped: list[int] = []
+    sink = EventSink(world.connection, _CLOCK, lambda: dropped.append(1))
+    uid = stored["metadata"]["uid"]
+    for number in range(3):
+        sink.publish(Notice(Topic.BREAKER_TRANSITION, key, uid, Reason.PROBE_FAILED, f"no {number}", warning=True))
+    task = asyncio.create_task(sink.run())
+
+    async def told() -> bool:
+        return "ProbeFailed" in await describe(key)
+
+    await until(told)
+    task.cancel()
+    text = await describe(key)
+    assert "Warning" in text
+    assert "ultra-recovery" in text
+    assert "no 2" in text
+    assert "x3" in text
+    assert not dropped
 
 
-async def test_lists_of_some_namespaces_show_those_only(world: RealWorld):
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}}
-    await world.add(Kind.SERVICE, service)
-    version, documents = await KubernetesObjects(world.connection, [world.namespace, "default"]).list(Kind.SERVICE)
-    assert version
-    assert {item["metadata"]["namespace"] for item in documents} == {world.namespace, "default"}
-
-
-async def test_all_kinds_of_ours_are_served(world: RealWorld):
-    assert await missing_crds(world.connection) == []
-
-
-async def test_the_address_of_the_api_server_is_known(world: RealWorld):
-    assert world.connection.server_addresses()
-
-
-async def test_a_request_to_an_unknown_path_is_not_found(world: RealWorld):
-    with pytest.raises(NotFound):
-        await world.connection.request("GET", "/apis/nothing.example.com/v1")
-
-
-async def test_a_kubeconfig_that_does_not_exist_is_an_error_with_its_reason():
-    with pytest.raises(ApiError, match="kubeconfig"):
-        await Connection.open("/nonexistent/kubeconfig")
+async def describe(key: Key) -> str:
+    kubectl = Path(os.environ["KUBECONFIG"]).parent / "bin" / "kubectl"
+    command = str(kubectl) if kubectl.is_file() else "kubectl"
+    arguments = ("-n", key.namespace, "describe", f"{key.kind}.recovery.ultra.dev", key.name)
+    process = await asyncio.create_subprocess_exec(command, *arguments, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output.decode()
