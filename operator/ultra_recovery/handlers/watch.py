@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import kopf
+from kopf._core.engines import peering  # Identity has no public name
 
 from ultra_recovery.apis.meta import GROUP, VERSION
 from ultra_recovery.core.objects import Kind
@@ -118,6 +119,8 @@ class Watch:
         await kopf.operator(
             registry=build_registry(self._feed),
             settings=build_settings(),
+            # Given here: kopf would ask for the name of the process's user, and a container's user has none.
+            identity=peering.Identity("ultra-recovery"),
             standalone=True,
             stop_flag=self._stop,
             **scope,
