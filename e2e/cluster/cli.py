@@ -125,7 +125,11 @@ class Commands:
     def _forget(self) -> int:
         if self._cache.state.root.exists():
             raise ProblemError("a local cluster is still there", "python3 -m e2e.cluster down --provider local")
-        shutil.rmtree(self._cache.root, ignore_errors=True)
+        for path in self._cache.contents():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
         return 0
 
     def _tools(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ CONTEXT = f"kind-{CLUSTER_NAME}"
 NODE = f"{CLUSTER_NAME}-control-plane"
 KEY_LABEL = "dev.ultra.recovery.key"
 START_SECONDS = 600.0
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
 def docker_answers() -> bool:
@@ -164,5 +166,7 @@ class KindCluster:
             arguments: list[str | Path] = []
             for name, path in settings.secrets.items():
                 arguments += ["--secret", f"id={name},src={path}"]
+            for name in PROXIES:
+                arguments += ["--build-arg", name] if name in os.environ else []
             words = ["docker", "build", "--label", f"{KEY_LABEL}={key}", "--tag", image.reference, *arguments]
             run([*words, self._checkout.root / image.context], env={"DOCKER_BUILDKIT": "1"}, log=log)

@@ -123,6 +123,11 @@ class Cache:
     def lock(self) -> Path:
         return self.root / "lock"
 
+    def contents(self) -> list[Path]:
+        """Everything of ours that is in the cache, and nothing else that a user may keep in the same folder."""
+        patterns = ("bin-v*", "images", "buildah", "logs", "guests", "lock", "kind-kubectl", "kind.kubeconfig")
+        return sorted(path for pattern in patterns for path in self.root.glob(pattern))
+
     @property
     def state(self) -> State:
         return State(self.root / "cluster")

@@ -63,3 +63,10 @@ def test_the_cache_lies_outside_the_checkout_and_is_keyed_by_version(tmp_path):
 
     assert cache.binaries == tmp_path / f"bin-{KUBERNETES}"
     assert Cache.of({}).root.name == "ultra-recovery"
+
+
+def test_what_others_keep_in_the_folder_of_the_cache_is_not_ours(tmp_path):
+    for name in ("bin-v1.34.4", "images", "bin", "documents"):
+        (tmp_path / name).mkdir()
+
+    assert [path.name for path in Cache(tmp_path).contents()] == ["bin-v1.34.4", "images"]
