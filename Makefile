@@ -33,7 +33,7 @@ lint: $(READY) ## Style, types and layers, without running tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --no-warn-unused-configs -p e2e.cluster
-	$(BIN)/lint-imports --no-timing
+	$(BIN)/lint-imports --no-logo
 
 .PHONY: check
 check: lint ## Everything fast: lint, unit and architecture tests (what pre-commit runs)
