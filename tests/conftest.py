@@ -1,0 +1,11 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+def pytest_configure() -> None:
+    # looptime asks for the current event loop around synchronous tests, too. Until somebody has set one, or none,
+    # Python makes a loop for whoever asks; nobody closes that one, and the warning fails some later test.
+    asyncio.set_event_loop(None)

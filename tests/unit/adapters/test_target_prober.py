@@ -1,0 +1,90 @@
+"""Workload targets, and which prober is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ultra_recovery.adapters.memory import FakeClock, MemoryApi, Workloads
+from ultra_recovery.adapters.prober import TargetProber
+from ultra_recovery.adapters.workload import WorkloadProber
+from ultra_recovery.apis.circuit_breaker import BreakerTarget, HttpTarget, WorkloadTarget
+from ultra_recovery.apis.reasons import Reason
+from ultra_recovery.core.errors import SpecError
+from ultra_recovery.core.probe import Outcome, ProbeResult
+
+pytestmark = pytest.mark.looptime
+
+
+class RefusingHttp:
+    async def probe(self, namespace: str, target: HttpTarget, within: float) -> ProbeResult:
+        raise SpecError(Reason.TARGET_NOT_ALLOWED, "not on the list")
+
+
+class BrokenHttp:
+    async def probe(self, namespace: str, target: HttpTarget, within: float) -> ProbeResult:
+        raise ZeroDivisionError
+
+
+@pytest.fixture
+def api() -> MemoryApi:
+    return MemoryApi(FakeClock())
+
+
+def prober(api: MemoryApi, http: Any = None) -> TargetProber:
+    clock = FakeClock()
+    return TargetProber(http or RefusingHttp(), WorkloadProber(api, clock), clock)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "ready", "min_ready", "outcome"),
+    [
+        pytest.param(3, 3, "50%", Outcome.SUCCESS, id="all"),
+        pytest.param(3, 2, "50%", Outcome.SUCCESS, id="rounded up"),
+        pytest.param(3, 1, "50%", Outcome.FAILURE, id="below the share"),
+        pytest.param(4, 2, "50%", Outcome.SUCCESS, id="exactly the share"),
+        pytest.param(3, 2, "100%", Outcome.FAILURE, id="all are needed"),
+        pytest.param(3, 1, "0%", Outcome.SUCCESS, id="one is enough"),
+        pytest.param(3, 0, "0%", Outcome.FAILURE, id="at least one"),
+        pytest.param(0, 0, "50%", Outcome.FAILURE, id="scaled to zero"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+async def test_a_workload_is_judged_by_its_ready_replicas(
+    api: MemoryApi, kind: str, replicas: int, ready: int, min_ready: str, outcome: Outcome
+):
+    workloads = Workloads(api.store)
+    key = (workloads.deployment if kind == "Deployment" else workloads.stateful_set)("shop", "web", replicas)
+    for pod in workloads.pods(key)[ready:]:
+        workloads.set_ready(pod, False)
+    target = BreakerTarget(workload=WorkloadTarget(kind=kind, name="web", min_ready=min_ready))
+    result = await prober(api).probe("shop", target, 5)
+    assert result.outcome is outcome
+    assert f"{ready} of {replicas}" in result.message
+
+
+async def test_a_workload_of_another_kind_or_namespace_does_not_exist(api: MemoryApi):
+    Workloads(api.store).deployment("shop", "web")
+    for namespace, kind in (("shop", "StatefulSet"), ("other", "Deployment")):
+        target = BreakerTarget(workload=WorkloadTarget(kind=kind, name="web"))
+        result = await prober(api).probe(namespace, target, 5)
+        assert (result.outcome, result.reason, result.permanent) == (Outcome.ERROR, Reason.TARGET_NOT_FOUND, True)
+
+
+async def test_a_target_that_cannot_be_probed_is_a_permanent_error_with_its_reason(api: MemoryApi):
+    result = await prober(api).probe("shop", BreakerTarget(http=HttpTarget(url="http://a.example.com")), 5)
+    assert (result.outcome, result.reason) == (Outcome.ERROR, Reason.TARGET_NOT_ALLOWED)
+    assert result.permanent
+    assert result.message == "not on the list"
+
+
+async def test_a_target_of_a_newer_kind_is_a_permanent_error(api: MemoryApi):
+    result = await prober(api).probe("shop", BreakerTarget(), 5)
+    assert (result.outcome, result.reason) == (Outcome.ERROR, Reason.INVALID_SPEC)
+    assert result.permanent
+
+
+async def test_a_bug_in_a_prober_is_not_hidden(api: MemoryApi):
+    with pytest.raises(ZeroDivisionError):
+        await prober(api, BrokenHttp()).probe("shop", BreakerTarget(http=HttpTarget(url="http://a.example.com")), 5)
