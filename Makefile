@@ -32,7 +32,6 @@ lint: $(READY) ## Style, types and layers, without running tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --no-warn-unused-configs -p e2e.cluster
 	$(BIN)/lint-imports --no-logo
 
 .PHONY: check

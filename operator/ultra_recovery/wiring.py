@@ -60,6 +60,7 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     sinks: list[Sink] = [events, metrics, LogSink()]
     cluster = KubernetesCluster(connection)
     engine = build_engine(table, objects, cluster, leases, prober, sinks, clock, SystemRandom(), leadership)
+    table.subscribe(lambda key, item: None if item is not None else metrics.forget(key.kind, key.namespace, key.name))
     watch = Watch(
         lambda kind, document, deleted: engine.feed(kind, document, deleted=deleted), settings.watch_namespaces
     )
@@ -68,13 +69,20 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     server = OpsServer(
         "0.0.0.0",
         settings.ops_port,
-        metrics.render,
+        lambda: _render(metrics, engine),
         live_checks=[lambda: _not_past_lease(leadership)],
         ready_checks=[lambda: ("synced", engine.synced.is_set(), "first list done")],
     )
     await server.start()
     stack.push_async_callback(server.stop)
     return await _until_stopped(engine, events, leadership)
+
+
+def _render(metrics: MetricsSink, engine: Engine) -> tuple[bytes, str]:
+    """What is true at the moment of the scrape, and all that was counted."""
+    metrics.set_stale(engine.stale)
+    metrics.set_active_runs(engine.active_runs())
+    return metrics.render()
 
 
 def _not_past_lease(leadership: Leadership) -> tuple[str, bool, str]:

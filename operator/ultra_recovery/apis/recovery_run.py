@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from ultra_recovery.apis.meta import ApiType, Hours, LabelName, ObjectName, TargetRef, Timestamp
-from ultra_recovery.apis.recovery_policy import Limits, Step, Trigger, Verify
+from ultra_recovery.apis.recovery_policy import Limits, Step, Verify
+from ultra_recovery.apis.trigger import Trigger
 
 Text = Annotated[str, Field(max_length=1024)]
 Word = Annotated[str, Field(max_length=64)]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ultra_recovery.apis.circuit_breaker import BreakerState
-from ultra_recovery.apis.recovery_policy import PodUnhealthyTrigger, Trigger
+from ultra_recovery.apis.trigger import PodUnhealthyTrigger, Trigger
 from ultra_recovery.core.breaker_state import Snapshot
 from ultra_recovery.core.health import PodHealth, PodHistory
 from ultra_recovery.core.objects import Pod

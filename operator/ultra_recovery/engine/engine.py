@@ -71,6 +71,15 @@ class Engine:
         """Whether the table may be far from the truth."""
         return self._clock.boottime() - self._synced_at > STALE_AFTER
 
+    def active_runs(self) -> dict[tuple[str, str], int]:
+        """How many runs are not completed, by namespace and policy, for all policies there are."""
+        counts = {(item.meta.key.namespace, item.meta.key.name): 0 for item in self._table.select(Kind.POLICY)}
+        for item in self._table.select(Kind.RUN):
+            if isinstance(item, Run) and not item.completed and item.spec is not None:
+                key = (item.meta.key.namespace, item.spec.policy_name)
+                counts[key] = counts.get(key, 0) + 1
+        return counts
+
     async def run(self) -> None:
         """Follow the cluster, and lead whenever this process is the leader. Ends only by an error or cancellation."""
         async with asyncio.TaskGroup() as group:

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from ultra_recovery.apis.meta import TargetRef
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec, Trigger
+from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
+from ultra_recovery.apis.trigger import Trigger
 from ultra_recovery.core.breaker_state import Snapshot
 from ultra_recovery.core.facts import PolicyFacts, Problem, Refusal, RunFacts, TargetFacts
 from ultra_recovery.core.health import PodHistory, observe_pod, pods_of

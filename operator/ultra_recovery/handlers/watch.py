@@ -93,6 +93,8 @@ class Watch:
             loop.call_soon_threadsafe(feed, kind, document, deleted)
 
         self._feed = pass_on
+        # kopf tells of every event, with all its settings; its warnings are what somebody may need.
+        logging.getLogger("kopf").setLevel(logging.WARNING)
         self._thread.start()
 
     def stop(self) -> None:
