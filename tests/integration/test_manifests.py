@@ -116,11 +116,11 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("kind", "path", "value", "message"),
-    BAD,
-    ids=[f"{kind}-{path}-{number}" for number, (kind, path, *_) in enumerate(BAD)],
-)
+def names(rows: list[Any]) -> list[str]:
+    return [f"{kind}-{path}-{number}" for number, (kind, path, *_) in enumerate(rows)]
+
+
+@pytest.mark.parametrize(("kind", "path", "value", "message"), BAD, ids=names(BAD))
 def test_a_wrong_manifest_is_refused_with_the_field(kind: str, path: str, value: object, message: str) -> None:
     done = submit(changed(kind, path, value))
     assert done.returncode != 0
