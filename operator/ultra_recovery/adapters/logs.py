@@ -37,6 +37,8 @@ class JsonFormatter(logging.Formatter):
 def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None:
     """Log in JSON, from `level` on; replaces all handlers of the root logger.
 
+    kopf tells every event at INFO; only its warnings are worth a line.
+
     Args:
         level: DEBUG, INFO, WARNING or ERROR.
         stream: where to; None is standard error.
@@ -46,6 +48,7 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("kopf").setLevel(logging.WARNING)
 
 
 class LogSink:

@@ -9,7 +9,6 @@ from enum import StrEnum
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_run import RunPhase
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Kind
@@ -49,8 +48,8 @@ SERIES = (
     Series("recovery_probes_total", _C, "Probes of a breaker's target.", (*_BREAKER, "outcome", "target_kind")),
     Series("recovery_probe_duration_seconds", _H, "Time that probes took.", ("target_kind",), SHORT),
     Series("recovery_decisions_total", _C, "Changes of a policy's decision.", (*_POLICY, "decision", "reason")),
-    Series("recovery_incidents_total", _C, "Incidents opened.", _POLICY),
-    Series("recovery_runs_total", _C, "Runs that entered a phase.", (*_POLICY, "phase")),
+    Series("recovery_incidents_total", _C, "Incidents opened, recovered, returned, closed.", (*_POLICY, "reason")),
+    Series("recovery_runs_total", _C, "Completed runs.", (*_POLICY, "phase")),
     Series("recovery_run_duration_seconds", _H, "Time from start to end of completed runs.", _POLICY, LONG),
     Series("recovery_time_to_detect_seconds", _H, "Time from a fault to its detection.", _POLICY, LONG),
     Series("recovery_time_to_recover_seconds", _H, "Time from a fault to proven recovery.", _POLICY, LONG),
@@ -58,6 +57,7 @@ SERIES = (
     Series("recovery_effects_total", _C, "Effects on targets.", (*_POLICY, "kind", "outcome")),
     Series("recovery_active_runs", _G, "Runs that are not completed.", _POLICY),
     Series("leader_election_master_status", _G, "Whether this process is the leader.", ("name",)),
+    Series("recovery_enforcement_problems_total", _C, "Objects found not enforceable.", ("namespace", "reason")),
     Series("recovery_events_dropped_total", _C, "Kubernetes Events that could not be posted."),
     Series("recovery_table_stale", _G, "Whether the view of the cluster is too old to act on."),
 )
@@ -81,6 +81,7 @@ class MetricsSink:
             Topic.BREAKER_PROBE: self._probe,
             Topic.DECISION: self._decision,
             Topic.INCIDENT: self._incident,
+            Topic.ENFORCEMENT: self._enforcement,
             Topic.RUN: self._run,
             Topic.EFFECT: self._effect,
             Topic.LEADERSHIP: self._leadership,
@@ -148,20 +149,26 @@ class MetricsSink:
         self._record("recovery_probe_duration_seconds", notice.labels, notice.values.get("duration"))
 
     def _decision(self, notice: Notice) -> None:
-        self._record("recovery_decisions_total", {**notice.labels, "reason": notice.reason})
+        # A reset by annotation is told as a decision, too, but decides nothing.
+        if "decision" in notice.labels:
+            self._record("recovery_decisions_total", {**notice.labels, "reason": notice.reason})
 
     def _incident(self, notice: Notice) -> None:
-        # The notice of an incident that goes on, or ends, is none of a new one.
-        if notice.reason is Reason.INCIDENT_OPENED:
-            self._record("recovery_incidents_total", notice.labels)
+        self._record("recovery_incidents_total", {**notice.labels, "reason": notice.reason})
+
+    def _enforcement(self, notice: Notice) -> None:
+        if notice.warning:
+            self._record("recovery_enforcement_problems_total", {**notice.labels, "reason": notice.reason})
 
     def _run(self, notice: Notice) -> None:
-        self._record("recovery_runs_total", notice.labels)
-        for name in ("time_to_detect", "time_to_recover"):
-            self._record(f"recovery_{name}_seconds", notice.labels, notice.values.get(name))
-        self._record("recovery_run_duration_seconds", notice.labels, notice.values.get("duration"))
-        if notice.labels.get("attempt") == "true" and notice.labels.get("phase") in _COMPLETED:
-            self._record("recovery_attempts_total", notice.labels)
+        labels = notice.labels
+        if labels.get("phase") not in _COMPLETED:
+            return
+        self._record("recovery_runs_total", labels)
+        for name in ("run_duration", "time_to_detect", "time_to_recover"):
+            self._record(f"recovery_{name}_seconds", labels, notice.values.get(name.removeprefix("run_")))
+        if labels.get("attempt") == "true":
+            self._record("recovery_attempts_total", labels)
 
     def _effect(self, notice: Notice) -> None:
         self._record("recovery_effects_total", notice.labels)

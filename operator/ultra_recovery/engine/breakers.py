@@ -32,6 +32,11 @@ _SPREAD_PER_BREAKER = 0.01
 """Seconds by which first probes are spread per breaker: a hundred breakers are probed within a second of a start."""
 
 
+def _told(snapshot: Snapshot) -> tuple[object, ...]:
+    """What signals are read from."""
+    return snapshot.state, snapshot.epoch, snapshot.unconfirmed, snapshot.good_since
+
+
 def _nobody(key: Key) -> None:
     """Until somebody listens."""
 
@@ -235,9 +240,9 @@ class Breakers:
         return None
 
     def _publish(self, key: Key, runtime: _Runtime, snapshot: Snapshot) -> None:
-        changed = runtime.published != snapshot
-        runtime.published = snapshot
-        if changed:
+        before, runtime.published = runtime.published, snapshot
+        # Policies need not look again at every probe of a healthy target; a run that verifies must.
+        if before is None or _told(before) != _told(snapshot) or self._watchers.get(key):
             self.on_change(key)
 
     async def _refuse(self, item: Breaker, now: datetime) -> None:

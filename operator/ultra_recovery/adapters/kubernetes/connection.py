@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
-from pathlib import Path
+import socket
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -12,21 +13,16 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.config import load_incluster_config, load_kube_config
 
+from ultra_recovery.adapters.kubernetes.credentials import Credentials, load
 from ultra_recovery.adapters.kubernetes.errors import translate
+from ultra_recovery.core.errors import Unavailable
 
 FIELD_MANAGER = "ultra-recovery"
 MERGE_PATCH = "application/merge-patch+json"
-_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _CONNECTIONS = 50
 _READ = aiohttp.ClientTimeout(total=15, sock_connect=5)
 _PROMPT = aiohttp.ClientTimeout(total=4, sock_connect=4)
-
-
-def in_pod() -> bool:
-    """Whether a service account is mounted."""
-    return _TOKEN.is_file()
 
 
 class Connection:
@@ -36,10 +32,12 @@ class Connection:
         api_client: the client underneath, for what `request` cannot do.
     """
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, credentials: Credentials, addresses: Sequence[str] = ()) -> None:
+        self._credentials = credentials
+        self._addresses = tuple(addresses)
         configuration.connection_pool_maxsize = _CONNECTIONS
         # The client would otherwise send its requests through a proxy named in the environment, token included.
-        configuration.client_session_kwargs = {"trust_env": False}
+        configuration.client_session_kwargs = {"trust_env": False, "cookie_jar": aiohttp.DummyCookieJar()}
         self.api_client = ApiClient(configuration)
         self.api_client.user_agent = FIELD_MANAGER
 
@@ -47,24 +45,15 @@ class Connection:
     async def open(cls, kubeconfig: str | None = None, context: str | None = None) -> Connection:
         """Find the API server: the pod's own when a service account is mounted, else that of a kubeconfig.
 
-        In a pod the client reads the token again when its copy is a minute old, so rotation needs nothing here.
-
         Args:
             kubeconfig: path of a kubeconfig, None for the usual place.
             context: a context in it, None for the current one.
 
         Raises:
-            Unavailable: neither can be read.
+            ApiError: neither can be used.
         """
-        configuration = Configuration()
-        with translate():
-            if in_pod():
-                load_incluster_config(configuration)  # type: ignore[no-untyped-call]
-            else:
-                await load_kube_config(  # type: ignore[no-untyped-call]
-                    kubeconfig, context, configuration, persist_config=False
-                )
-            return cls(configuration)
+        configuration, credentials = await load(kubeconfig, context)
+        return cls(configuration, credentials, await _resolve(configuration.host))
 
     async def __aenter__(self) -> Connection:
         return self
@@ -78,10 +67,12 @@ class Connection:
         """Close all sockets."""
         await self.api_client.rest_client.close()
 
-    def server_addresses(self) -> list[str]:
-        """Hosts of the API server, without ports: nothing that users write may make us probe them."""
-        host = urlsplit(self.api_client.configuration.host).hostname
-        return [host] if host else []
+    def server_addresses(self) -> Sequence[str]:
+        """IP addresses of the API server, as this process reaches it: nothing that users write may make us probe them.
+
+        Addresses and not names: the probe's deny-list compares what names resolve to.
+        """
+        return self._addresses
 
     async def request(
         self,
@@ -118,9 +109,27 @@ class Connection:
                 method, url, headers, body, _request_timeout=_PROMPT if mutates or prompt else _READ
             )
             data = await response.response.read()
+            if response.status == 401:
+                self._credentials.refused()
             if not 200 <= response.status < 300:
                 raise ApiException(
                     response.status, response.reason, http_resp=response, body=data.decode(errors="replace")
                 )
-            document: dict[str, Any] = json.loads(data)
-            return document
+            return _object(data)
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    document = json.loads(data)
+    if not isinstance(document, dict):
+        raise Unavailable("the answer is not an object: something between us and the API server sent it")
+    return document
+
+
+async def _resolve(url: str) -> list[str]:
+    """The addresses of the API server's host. Without an answer of DNS there are none to know, and that is no error."""
+    host = urlsplit(url).hostname or ""
+    try:
+        answers = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return sorted({str(answer[4][0]) for answer in answers})

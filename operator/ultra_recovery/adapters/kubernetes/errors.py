@@ -22,6 +22,8 @@ from ultra_recovery.core.errors import (
     Unavailable,
 )
 
+_MAX_MESSAGE = 512
+"""Messages end in statuses and logs; a proxy's page must not."""
 _TWO_BUDGETS = "more than one PodDisruptionBudget"
 _NOT_A_VERDICT = (408, 410)
 """A slow request and an expired list: asking again can help."""
@@ -41,7 +43,7 @@ def translate() -> Iterator[None]:
     except TimeoutError as error:
         raise Unavailable("the API server did not answer in time") from error
     except (aiohttp.ClientError, OSError, ConfigException) as error:
-        raise Unavailable(f"no connection to the API server: {type(error).__name__}: {error}") from error
+        raise Unavailable(f"no connection to the API server: {_bounded(f'{type(error).__name__}: {error}')}") from error
     except ValueError as error:
         raise Unavailable(f"the API server's answer cannot be read: {error}") from error
 
@@ -56,7 +58,7 @@ def of_answer(code: int, phrase: str, body: str, headers: Mapping[str, str]) -> 
         headers: the response's headers.
     """
     status = _status(body)
-    message = f"{code} {status.get('message') or phrase or 'no message'}"
+    message = _bounded(f"{code} {status.get('message') or phrase or 'no message'}")
     if code == 409:
         return AlreadyExists(message) if status.get("reason") == "AlreadyExists" else Conflict(message)
     if code == 429:
@@ -67,20 +69,28 @@ def of_answer(code: int, phrase: str, body: str, headers: Mapping[str, str]) -> 
         return NotFound(message)
     # Two budgets over one pod are answered with 500, but no repetition will ever change that.
     if code == 500 and _TWO_BUDGETS in message:
-        return Rejected(message)
+        return Rejected("two PodDisruptionBudgets cover this pod, so Kubernetes never evicts it: remove one")
     if 400 <= code < 500 and code not in _NOT_A_VERDICT:
         return Rejected(message)
     return Unavailable(message)
 
 
 def _too_many(message: str, status: Mapping[str, Any], headers: Mapping[str, str]) -> TooManyRequests:
-    details = status.get("details") or {}
-    causes = details.get("causes") or ()
+    details = status.get("details")
+    if not isinstance(details, dict):
+        details = {}
     wait = _seconds(headers.get("Retry-After"))
     if wait is None:
         wait = _seconds(details.get("retryAfterSeconds"))
-    budget = any(cause.get("reason") == "DisruptionBudget" for cause in causes)
+    causes = details.get("causes")
+    budget = isinstance(causes, list) and any(
+        isinstance(cause, dict) and cause.get("reason") == "DisruptionBudget" for cause in causes
+    )
     return TooManyRequests(message, retry_after=wait, budget=budget)
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
 
 
 def _seconds(value: object) -> float | None:

@@ -10,6 +10,8 @@ from ultra_recovery.adapters.kubernetes.paths import path_of
 from ultra_recovery.core.merge import merge_patch
 from ultra_recovery.core.objects import Key, Kind
 
+_PAGE = "500"
+
 
 class KubernetesObjects:
     """Reads all kinds and writes our own.
@@ -38,14 +40,15 @@ class KubernetesObjects:
 
     async def _list(self, kind: Kind, namespace: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
         documents: list[dict[str, Any]] = []
-        query = {"resourceVersion": "0"}
+        # A page after the first must not name a version: its token holds one.
+        query = {"limit": _PAGE, "resourceVersion": "0"}
         while True:
             page = await self._connection.request("GET", path_of(kind, namespace), query=query)
             documents += page.get("items") or ()
             meta = page["metadata"]
             if not meta.get("continue"):
                 break
-            query = {"continue": meta["continue"]}
+            query = {"limit": _PAGE, "continue": meta["continue"]}
         for document in documents:
             # Items of a list of a built-in kind do not say what they are.
             document.setdefault("apiVersion", kind.api_version)

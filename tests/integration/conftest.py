@@ -1,0 +1,31 @@
+"""These tests are the only writers: an operator that runs in the cluster is stopped for them, and started again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+OPERATOR = ("-n", "ultra-recovery")
+
+
+def kubectl(*words: str) -> str:
+    """Run kubectl and return what it prints."""
+    return subprocess.run(["kubectl", *words], capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_operator() -> Iterator[None]:
+    """Scale an operator that runs in this cluster to zero while these tests write the same objects."""
+    assert "KUBECONFIG" in os.environ, "KUBECONFIG is not set: run `make test`"
+    query = ("get", "deployment", "ultra-recovery", "--ignore-not-found", "-o", "jsonpath={.spec.replicas}")
+    replicas = kubectl(*OPERATOR, *query)
+    if replicas in ("", "0"):
+        yield
+        return
+    kubectl(*OPERATOR, "scale", "deployment/ultra-recovery", "--replicas=0")
+    kubectl(*OPERATOR, "wait", "--for=delete", "pods", "-l", "app.kubernetes.io/name=ultra-recovery", "--timeout=90s")
+    yield
+    kubectl(*OPERATOR, "scale", "deployment/ultra-recovery", f"--replicas={replicas}")

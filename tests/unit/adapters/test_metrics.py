@@ -1,0 +1,153 @@
+"""Notices become series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ultra_recovery.adapters.metrics import SERIES, MetricsSink
+from ultra_recovery.apis.reasons import Reason
+from ultra_recovery.core.notices import Notice, Topic
+from ultra_recovery.core.objects import Key, Kind
+
+POLICY = {"namespace": "shop", "policy": "orders"}
+BREAKER = {"namespace": "shop", "breaker": "db"}
+
+
+@pytest.fixture
+def metrics() -> MetricsSink:
+    return MetricsSink()
+
+
+def notice(
+    topic: Topic, labels: Any = None, values: Any = None, reason: Reason = Reason.HEALTHY, **more: Any
+) -> Notice:
+    key = Key(Kind.POLICY, "shop", "orders")
+    return Notice(topic, key, "u", reason, "m", labels=labels or {}, values=values or {}, **more)
+
+
+def lines(metrics: MetricsSink) -> list[str]:
+    text = metrics.render()[0].decode()
+    return [line for line in text.splitlines() if not line.startswith("#") and "_created" not in line]
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (
+            notice(Topic.BREAKER_TRANSITION, {**BREAKER, "to": "Open"}, {"state": 1.0}),
+            'recovery_breaker_state{breaker="db",namespace="shop"} 1.0',
+        ),
+        (
+            notice(Topic.BREAKER_TRANSITION, {**BREAKER, "to": "Open"}, {"state": 1.0}),
+            'recovery_breaker_transitions_total{breaker="db",namespace="shop",to="Open"} 1.0',
+        ),
+        (
+            notice(Topic.BREAKER_PROBE, {**BREAKER, "outcome": "Success", "target_kind": "http"}),
+            'recovery_probes_total{breaker="db",namespace="shop",outcome="Success",target_kind="http"} 1.0',
+        ),
+        (
+            notice(Topic.BREAKER_PROBE, {**BREAKER, "target_kind": "http"}, {"duration": 0.02}),
+            'recovery_probe_duration_seconds_bucket{le="0.025",target_kind="http"} 1.0',
+        ),
+        (
+            notice(Topic.DECISION, {**POLICY, "decision": "Hold"}),
+            'recovery_decisions_total{decision="Hold",namespace="shop",policy="orders",reason="Healthy"} 1.0',
+        ),
+        (
+            notice(Topic.INCIDENT, POLICY, reason=Reason.INCIDENT_OPENED),
+            'recovery_incidents_total{namespace="shop",policy="orders",reason="IncidentOpened"} 1.0',
+        ),
+        (
+            notice(Topic.ENFORCEMENT, POLICY, reason=Reason.INVALID_SPEC, warning=True),
+            'recovery_enforcement_problems_total{namespace="shop",reason="InvalidSpec"} 1.0',
+        ),
+        (
+            notice(Topic.EFFECT, {**POLICY, "kind": "Evict", "outcome": "Evicted"}),
+            'recovery_effects_total{kind="Evict",namespace="shop",outcome="Evicted",policy="orders"} 1.0',
+        ),
+        (
+            notice(Topic.LEADERSHIP, {"name": "operator"}, {"leader": 1.0}),
+            'leader_election_master_status{name="operator"} 1.0',
+        ),
+    ],
+)
+def test_a_notice_is_counted(metrics: MetricsSink, told: Notice, line: str):
+    metrics.publish(told)
+    assert line in lines(metrics)
+
+
+def test_a_completed_run_is_counted_with_its_times(metrics: MetricsSink):
+    values = {"duration": 12.0, "time_to_detect": 3.0, "time_to_recover": 40.0}
+    metrics.publish(notice(Topic.RUN, {**POLICY, "phase": "Succeeded", "attempt": "true"}, values))
+    found = lines(metrics)
+    own = '{namespace="shop",policy="orders"}'
+    assert 'recovery_runs_total{namespace="shop",phase="Succeeded",policy="orders"} 1.0' in found
+    assert f"recovery_attempts_total{own} 1.0" in found
+    assert f"recovery_run_duration_seconds_sum{own} 12.0" in found
+    assert f"recovery_time_to_detect_seconds_sum{own} 3.0" in found
+    assert f"recovery_time_to_recover_seconds_sum{own} 40.0" in found
+
+
+def test_a_run_without_effect_is_no_attempt_and_times_that_are_not_known_are_not_recorded(metrics: MetricsSink):
+    metrics.publish(notice(Topic.RUN, {**POLICY, "phase": "Cancelled", "attempt": "false"}))
+    text = "\n".join(lines(metrics))
+    assert "recovery_runs_total{" in text
+    assert "recovery_attempts_total{" not in text
+    assert "recovery_run_duration_seconds_sum" not in text
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_a_run_that_goes_on_is_not_counted(metrics: MetricsSink, phase: str):
+    metrics.publish(notice(Topic.RUN, {**POLICY, "phase": phase, "attempt": "true"}))
+    assert not any(line.startswith(("recovery_runs", "recovery_attempts")) for line in lines(metrics))
+
+
+@pytest.mark.parametrize("topic", list(Topic), ids=str)
+def test_a_notice_that_lacks_everything_does_not_raise(metrics: MetricsSink, topic: Topic):
+    metrics.publish(notice(topic))
+    metrics.render()
+
+
+def test_a_reset_is_no_decision(metrics: MetricsSink):
+    metrics.publish(notice(Topic.DECISION, POLICY, reason=Reason.RESET))
+    assert not any(line.startswith("recovery_decisions_total{") for line in lines(metrics))
+
+
+def test_active_runs_are_replaced_as_a_whole(metrics: MetricsSink):
+    metrics.set_active_runs({("shop", "orders"): 1, ("shop", "cart"): 2})
+    metrics.set_active_runs({("shop", "cart"): 1})
+    found = [line for line in lines(metrics) if line.startswith("recovery_active_runs")]
+    assert found == ['recovery_active_runs{namespace="shop",policy="cart"} 1.0']
+
+
+def test_dropped_events_and_staleness(metrics: MetricsSink):
+    metrics.count_dropped_event()
+    metrics.set_stale(True)
+    assert {"recovery_events_dropped_total 1.0", "recovery_table_stale 1.0"} <= set(lines(metrics))
+
+
+def test_a_deleted_object_takes_its_series_and_no_others(metrics: MetricsSink):
+    for name in ("db", "cache"):
+        metrics.publish(notice(Topic.BREAKER_TRANSITION, {**BREAKER, "breaker": name, "to": "Open"}, {"state": 1.0}))
+    metrics.publish(notice(Topic.INCIDENT, {**POLICY, "policy": "db"}))
+    metrics.forget(Kind.BREAKER, "shop", "db")
+    metrics.forget(Kind.BREAKER, "shop", "never seen")
+    metrics.forget(Kind.POD, "shop", "db")
+    text = "\n".join(lines(metrics))
+    assert 'breaker="db"' not in text
+    assert 'breaker="cache"' in text
+    assert 'policy="db"' in text
+    metrics.forget(Kind.POLICY, "shop", "db")
+    assert 'policy="db"' not in "\n".join(lines(metrics))
+
+
+def test_names_follow_the_conventions_of_prometheus():
+    assert all(item.name.endswith("_total") == (item.type == "counter") for item in SERIES)
+    assert all(bool(item.buckets) == (item.type == "histogram") for item in SERIES)
+    assert all(item.help.endswith(".") for item in SERIES)
+
+
+def test_the_content_type_is_that_of_the_text_format(metrics: MetricsSink):
+    assert metrics.render()[1].startswith("text/plain")
