@@ -54,7 +54,7 @@ async def server() -> AsyncIterator[Server]:
     await runner.cleanup()
 
 
-def kubeconfig(folder: Path, url: str, token: str = "one") -> str:  # noqa: S107 - a pretended token
+def kubeconfig(folder: Path, url: str, token: str = "one") -> str:
     contexts = {"here": url, "there": "http://127.0.0.1:1"}
     document = {
         "current-context": "here",
