@@ -81,11 +81,11 @@ def test_kopf_is_heard_only_when_it_warns(output: io.StringIO):
 def test_an_exception_is_part_of_its_line(output: io.StringIO):
     configure_logging("INFO", output)
     try:
-        raise ValueError("why")
+        int("why")
     except ValueError:
         logging.getLogger("x").exception("it failed")
     (line,) = lines(output)
-    assert "ValueError: why" in line["exception"]
+    assert "ValueError" in line["exception"]
 
 
 def test_extra_fields_never_replace_our_own_and_need_not_be_json():
