@@ -17,6 +17,7 @@ from ultra_recovery.apis.meta import (
     Seconds,
     Timestamp,
     patterned,
+    readable,
 )
 
 _URL = r"^https?://[A-Za-z0-9\[][^\s@#]*$"
@@ -57,6 +58,13 @@ class HttpTarget(ApiType):
                 {
                     "rule": "!has(self.url) || self.path == '/'",
                     "message": "path goes with serviceRef; write the path into url instead",
+                    "fieldPath": ".path",
+                },
+                {
+                    "rule": "self.successCodes.size() != 7 "
+                    "|| self.successCodes.substring(0, 3) <= self.successCodes.substring(4)",
+                    "message": "a range of status codes goes from the lower to the higher, such as 200-399",
+                    "fieldPath": ".successCodes",
                 },
             ]
         }
@@ -149,7 +157,8 @@ class CircuitBreakerSpec(ApiType):
         json_schema_extra={
             "x-kubernetes-validations": [
                 {
-                    "rule": "duration(self.recoveryTimeout) <= duration(self.openMax)",
+                    "rule": f"!{readable('self.recoveryTimeout', 'self.openMax')} "
+                    "|| duration(self.recoveryTimeout) <= duration(self.openMax)",
                     "message": "recoveryTimeout must not be longer than openMax: raise openMax or lower "
                     "recoveryTimeout",
                     "fieldPath": ".recoveryTimeout",

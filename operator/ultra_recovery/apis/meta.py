@@ -71,6 +71,15 @@ def duration_schema(minimum: str, maximum: str) -> dict[str, Any]:
     }
 
 
+def readable(*durations: str) -> str:
+    """A CEL condition: these durations can be read.
+
+    Rules of the API server do not wait for each other. A rule over several durations must keep silent about one that
+    cannot be read, whose own rule says so; otherwise people see a failed type conversion instead of a sentence.
+    """
+    return "(" + " && ".join(f"{duration}.matches('{DURATION_PATTERN}')" for duration in durations) + ")"
+
+
 _AS_DURATION = (BeforeValidator(_read_duration), PlainSerializer(format_duration, return_type=str))
 
 Seconds = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1s", "1h"))]

@@ -18,6 +18,7 @@ from ultra_recovery.apis.meta import (
     Seconds,
     TargetRef,
     Timestamp,
+    readable,
 )
 from ultra_recovery.apis.trigger import Trigger
 
@@ -115,7 +116,9 @@ class RecoveryPolicySpec(ApiType):
         json_schema_extra={
             "x-kubernetes-validations": [
                 {
-                    "rule": "self.ladder.map(s, duration(s.timeout) + duration(self.verify.within)).sum() "
+                    "rule": f"!{readable('self.verify.within', 'self.limits.timeout')} "
+                    f"|| !self.ladder.all(s, {readable('s.timeout')}) "
+                    "|| self.ladder.map(s, duration(s.timeout) + duration(self.verify.within)).sum() "
                     "<= duration(self.limits.timeout)",
                     "message": "the steps do not fit: the sum of each step's timeout plus verify.within must not "
                     "exceed limits.timeout; raise limits.timeout or shorten the steps",
@@ -124,7 +127,8 @@ class RecoveryPolicySpec(ApiType):
                 {
                     # Not in Verify: the API server tries the rules of an object on its own default, {}, before the
                     # defaults of its fields are there, and refuses the definition.
-                    "rule": "duration(self.verify.healthyFor) < duration(self.verify.within)",
+                    "rule": f"!{readable('self.verify.healthyFor', 'self.verify.within')} "
+                    "|| duration(self.verify.healthyFor) < duration(self.verify.within)",
                     "message": "healthyFor must be shorter than within, or nothing could ever be verified",
                     "fieldPath": ".verify.healthyFor",
                 },

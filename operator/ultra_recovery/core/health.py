@@ -3,8 +3,9 @@
     started ──▶ Starting ──Ready──▶ Healthy ──not Ready──▶ Unhealthy
                    └──── not Ready for startupGrace ───────────▲
 
-Pods that a restart cannot help, or that are not really there yet or any more, are NotCounted: Pending, Terminating,
-finished, pulling an image, in CrashLoopBackOff. They neither fire a trigger nor are they ever evicted.
+Pods that a restart cannot help, or that are not really there yet or any more, are NotCounted: Pending for longer than
+the grace, Terminating, finished, pulling an image in vain, in CrashLoopBackOff. They neither fire a trigger nor are
+they ever evicted.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _UNHELPED = frozenset(
         "ContainerCreating",
     }
 )
+_STARTING = frozenset({"PodInitializing", "ContainerCreating"})
 
 
 class PodHealth(StrEnum):
@@ -59,6 +61,8 @@ class PodHistory:
 
 def judge_pod(pod: Pod, *, was_ready: bool, grace: timedelta, now: datetime) -> PodHealth:
     """Judge one observation of a pod for the reason NotReady."""
+    if _is_on_its_way(pod, grace, now):
+        return PodHealth.STARTING
     if pod.meta.deleting or pod.phase != "Running" or any(reason in _UNHELPED for reason in pod.waiting):
         return PodHealth.NOT_COUNTED
     if pod.ready:
@@ -67,6 +71,13 @@ def judge_pod(pod: Pod, *, was_ready: bool, grace: timedelta, now: datetime) -> 
         return PodHealth.UNHEALTHY
     start = pod.started_at or pod.meta.created_at
     return PodHealth.UNHEALTHY if start is not None and now - start > grace else PodHealth.STARTING
+
+
+def _is_on_its_way(pod: Pod, grace: timedelta, now: datetime) -> bool:
+    """Whether a pod is so new that being Pending says nothing yet: a replacement, which must not be passed over."""
+    created = pod.meta.created_at
+    fresh = created is not None and now - created <= grace
+    return fresh and pod.phase == "Pending" and not pod.meta.deleting and set(pod.waiting) <= _STARTING
 
 
 def _became_unready(pod: Pod) -> bool:

@@ -55,6 +55,9 @@ def test_durations_are_read_as_they_are_written(milliseconds):
     assert parse_duration(format_duration(value)) == value
 
 
+FRESH = Meta(Key(Kind.POD, "shop", "web-2"), "v", "1", created_at=NOW - timedelta(seconds=5))
+
+
 def pod(**changes) -> Pod:
     meta = Meta(Key(Kind.POD, "shop", "web-1"), "u", "1", created_at=NOW - timedelta(hours=1))
     usual = {"meta": meta, "phase": "Running", "started_at": NOW - timedelta(hours=1)}
@@ -74,7 +77,14 @@ def pod(**changes) -> Pod:
             PodHealth.UNHEALTHY,
             id="its own condition shows that it was ready",
         ),
-        pytest.param(pod(phase="Pending"), True, PodHealth.NOT_COUNTED, id="pending"),
+        pytest.param(pod(phase="Pending"), True, PodHealth.NOT_COUNTED, id="pending for long"),
+        pytest.param(pod(phase="Pending", meta=FRESH), False, PodHealth.STARTING, id="pending and new"),
+        pytest.param(
+            pod(phase="Pending", meta=FRESH, waiting=("ErrImagePull",)),
+            False,
+            PodHealth.NOT_COUNTED,
+            id="new, no image",
+        ),
         pytest.param(pod(phase="Succeeded"), True, PodHealth.NOT_COUNTED, id="finished"),
         pytest.param(pod(waiting=("CrashLoopBackOff",)), True, PodHealth.NOT_COUNTED, id="crash loop"),
         pytest.param(pod(waiting=("ImagePullBackOff",)), False, PodHealth.NOT_COUNTED, id="image"),
