@@ -142,7 +142,21 @@ def test_a_name_that_no_entry_can_cover_is_refused_before_it_is_resolved(
 
 @pytest.mark.parametrize(
     "text",
-    ["*", "*:443", ":443", "a.example.com:0", "a.example.com:65536", "a.example.com:http", "10.0.0.0/33", "a b", "a;b"],
+    [
+        "*",
+        "*:443",
+        "**",
+        "*.*",
+        "*.*:443",
+        "-*",
+        ":443",
+        "a.example.com:0",
+        "a.example.com:65536",
+        "a.example.com:http",
+        "10.0.0.0/33",
+        "a b",
+        "a;b",
+    ],
 )
 def test_an_allow_list_that_cannot_be_meant_is_an_error_that_names_the_entry(text: str):
     with pytest.raises(ValueError, match="allow-list entry"):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.adapters.scene import Scene
 from ultra_recovery.adapters.http.address import AddressPolicy, parse_rules
-from ultra_recovery.adapters.http.resolve import Destination, Resolver
+from ultra_recovery.adapters.http.resolve import Destination, Resolver, look_up
 from ultra_recovery.apis.circuit_breaker import HttpTarget, ServiceRef
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import SpecError
@@ -156,12 +156,21 @@ async def test_one_forbidden_endpoint_forbids_the_target(scene: Scene):
     assert (await refusal(scene)).reason is Reason.TARGET_NOT_ALLOWED
 
 
-async def test_the_api_server_behind_its_own_service_is_never_probed(scene: Scene):
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param("10.200.0.2", id="plain"),
+        pytest.param("::ffff:10.200.0.2", id="mapped"),
+        pytest.param("64:ff9b::10.200.0.2", id="NAT64"),
+        pytest.param("2002:ac8:2::1", id="6to4"),
+    ],
+)
+async def test_the_api_server_behind_its_own_service_is_never_probed(scene: Scene, answer: str):
     scene.namespace = "default"
     scene.slice([scene.endpoint("10.200.0.2")], service="kubernetes", port=6443)
     scene.namespace = "shop"
-    target = HttpTarget(url="https://10.200.0.2:6443/healthz")
-    error = await refusal(scene, target, allow="10.200.0.0/16", names=Names(**{"10_200_0_2": ["10.200.0.2"]}))
+    target = HttpTarget(url="https://a.example.com:6443/healthz")
+    error = await refusal(scene, target, allow="*.example.com", names=Names(a_example_com=[answer]))
     assert error.reason is Reason.TARGET_NOT_ALLOWED
     assert "API server" in str(error)
 
@@ -206,10 +215,34 @@ async def test_an_allowed_url_keeps_its_host_name_port_and_path(
     assert found == Destination((("2001:db8::1", port),), host, name, secure, verify=True, path=path)
 
 
-@pytest.mark.parametrize("url", ["http://user@a.example.com/", "http://a.example.com:99999/", "ftp://a.example.com/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://user@a.example.com/", id="a user"),
+        pytest.param("http://a.example.com:99999/", id="a port out of range"),
+        pytest.param("http://a.example.com:0/", id="port zero"),
+        pytest.param("ftp://a.example.com/", id="another scheme"),
+        pytest.param("http://[::1/", id="an open bracket"),
+    ],
+)
 async def test_a_url_that_the_schema_should_have_refused_is_an_error_not_a_crash(scene: Scene, url: str):
     target = HttpTarget.model_construct(url=url, service_ref=None)
     assert (await refusal(scene, target, allow="*.example.com")).reason is Reason.TARGET_INVALID
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("a..example.com", id="an empty label"),
+        pytest.param(f"{'a' * 70}.example.com", id="a label that is too long"),
+    ],
+)
+async def test_a_name_that_no_resolver_can_ask_for_is_the_users_mistake(scene: Scene, host: str):
+    policy = AddressPolicy(parse_rules("*.example.com"))
+    target = HttpTarget.model_construct(url=f"http://{host}/", service_ref=None)
+    with pytest.raises(SpecError) as caught:
+        await Resolver(scene.view, policy, look_up).resolve(scene.namespace, target)
+    assert caught.value.reason is Reason.TARGET_INVALID
 
 
 async def test_a_name_that_does_not_resolve_is_an_error_of_the_network(scene: Scene):

@@ -93,7 +93,8 @@ def _parse_rule(entry: str) -> AllowRule:
     elif entry.count(":") == 1:
         name, _, number = entry.partition(":")
         port = _parse_port(number, entry)
-    if not name or name == "*":
+    if not any(char.isalnum() for char in name):
+        # A pattern of wildcards alone would allow every host, addresses written as hosts among them.
         raise ValueError(f"allow-list entry {entry!r}: name a host, a pattern such as *.example.com, or a network")
     try:
         return AllowRule(network=ipaddress.ip_network(name), port=port)
@@ -130,6 +131,14 @@ def unwrap(address: Address) -> tuple[Address, ...]:
     return tuple(hidden)
 
 
+def forms(text: str) -> tuple[Address, ...]:
+    """An address given as text, and those hidden in it; nothing when it cannot be read. A zone does not matter."""
+    try:
+        return unwrap(ipaddress.ip_address(text.partition("%")[0]))
+    except ValueError:
+        return ()
+
+
 class AddressPolicy:
     """The policy of production. There is no switch that weakens it.
 
@@ -164,11 +173,10 @@ class AddressPolicy:
         return _not_listed(host, port)
 
     def _never(self, address: str) -> str | None:
-        try:
-            parsed = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
+        found = forms(address)
+        if not found:
             return "the address cannot be read"
-        for form in unwrap(parsed):
+        for form in found:
             if form in self._denied or any(form in network for network in _DENIED if network.version == form.version):
                 return "addresses of nodes, cloud metadata, the API server and the operator are never probed"
         return None

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ultra_recovery.adapters.http.address import Policy
+from ultra_recovery.adapters.http.address import Address, Policy, forms
 from ultra_recovery.apis.circuit_breaker import HttpTarget, ServiceRef
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import SpecError
@@ -72,11 +72,13 @@ class Resolver:
         return await self._url(target.url)
 
     async def _url(self, url: str) -> Destination:
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise SpecError(Reason.TARGET_INVALID, "spec.target.http.url: the port cannot be read") from error
+            raise SpecError(Reason.TARGET_INVALID, "spec.target.http.url: host or port cannot be read") from error
+        if port == 0:
+            raise SpecError(Reason.TARGET_INVALID, "spec.target.http.url: there is no port 0")
         secure = parts.scheme.lower() == "https"
         host = parts.hostname or ""
         if not host or parts.scheme.lower() not in ("http", "https") or parts.username or parts.password:
@@ -88,21 +90,28 @@ class Resolver:
 
     async def _raw(self, host: str, port: int) -> tuple[tuple[str, int], ...]:
         _demand(self._policy.refuse_name(host, port))
-        found = list(dict.fromkeys(await self._lookup(host, port)))
+        try:
+            found = list(dict.fromkeys(await self._lookup(host, port)))
+        except ValueError as error:
+            # Not a name at all, such as one with an empty label: that is no outage, and must not open a breaker.
+            raise SpecError(Reason.TARGET_INVALID, f"{host} is not a valid host name") from error
         for address in found:
             self._check_raw(host, address, port)
         return tuple((address, port) for address in found)
 
     def _check_raw(self, host: str, address: str, port: int) -> None:
-        if address in self._api_server():
+        if not self._api_server().isdisjoint(forms(address)):
             _demand(f"{host}:{port} is the API server, which is never probed")
         _demand(self._policy.refuse_raw(host, address, port))
 
-    def _api_server(self) -> set[str]:
-        """The API server's own addresses, behind its Service; not known where only some namespaces are watched."""
+    def _api_server(self) -> set[Address]:
+        """The API server's own addresses, behind its Service; not known where only some namespaces are watched.
+
+        Compared as addresses, not as text: a name may resolve to a form that wraps the address, or spells it otherwise.
+        """
         slices = self._view.select(Kind.ENDPOINT_SLICE, "default")
         own = [item for item in slices if isinstance(item, EndpointSlice) and item.service == "kubernetes"]
-        return {endpoint.address for item in own for endpoint in item.endpoints}
+        return {form for item in own for endpoint in item.endpoints for form in forms(endpoint.address)}
 
     async def _service(self, namespace: str, target: HttpTarget, reference: ServiceRef) -> Destination:
         service = self._view.get(Key(Kind.SERVICE, namespace, reference.name))
