@@ -177,7 +177,7 @@ class CircuitBreakerSpec(ApiType):
     recovery_timeout: Seconds = Field(
         default=timedelta(seconds=60),
         description="Open for at least this long before a success counts; doubles at each re-open up to openMax, plus "
-        "up to 10 % of jitter. Default: 60s.",
+        "up to 10 % of jitter. Default: 1m.",
     )
     open_max: Seconds = Field(
         default=timedelta(minutes=10), description="Upper limit of the growing open time. Default: 10m. Example: 30m."

@@ -160,7 +160,7 @@ class TargetRef(ApiType):
     """The workload that a policy recovers, in the policy's own namespace."""
 
     api_version: Literal["apps/v1"] = Field(
-        default="apps/v1", description="API version of the workload. Only apps/v1. Example: apps/v1."
+        default="apps/v1", description="API version of the workload; only apps/v1 is known. Default: apps/v1."
     )
     kind: Literal["Deployment", "StatefulSet"] = Field(
         description="Kind of the workload: Deployment or StatefulSet. Example: Deployment."

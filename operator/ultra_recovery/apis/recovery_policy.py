@@ -64,7 +64,7 @@ class Step(ApiType):
     timeout: Seconds = Field(
         default=timedelta(seconds=60),
         description="Time for the action itself, replacements Ready included; verification comes after it. "
-        "Default: 60s.",
+        "Default: 1m.",
     )
 
 
@@ -88,10 +88,10 @@ class Limits(ApiType):
     )
     interval: Moments = Field(
         default=timedelta(seconds=60),
-        description="Pause between the end of a run and the next attempt of the same incident. Default: 60s.",
+        description="Pause between the end of a run and the next attempt of the same incident. Default: 1m.",
     )
     timeout: Seconds = Field(
-        default=timedelta(seconds=300), description="A run takes at most this long, waiting included. Default: 300s."
+        default=timedelta(seconds=300), description="A run takes at most this long, waiting included. Default: 5m."
     )
     cooldown: Hours = Field(
         default=timedelta(minutes=5),
