@@ -1,13 +1,15 @@
-"""These tests are the only writers: an operator that runs in the cluster is stopped for them, and started again."""
+"""A cluster with our kinds in it, in which these tests are the only writers."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+CRDS = str(Path(__file__).resolve().parents[2] / "crds")
 OPERATOR = ("-n", "ultra-recovery")
 
 
@@ -17,9 +19,16 @@ def kubectl(*words: str) -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_operator() -> Iterator[None]:
-    """Scale an operator that runs in this cluster to zero while these tests write the same objects."""
+def kinds() -> None:
+    """Install our kinds; a cluster that was just made has none."""
     assert "KUBECONFIG" in os.environ, "KUBECONFIG is not set: run `make test`"
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", CRDS)
+    kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", CRDS)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_operator(kinds: None) -> Iterator[None]:
+    """Scale an operator that runs in this cluster to zero while these tests write the same objects."""
     query = ("get", "deployment", "ultra-recovery", "--ignore-not-found", "-o", "jsonpath={.spec.replicas}")
     replicas = kubectl(*OPERATOR, *query)
     if replicas in ("", "0"):
