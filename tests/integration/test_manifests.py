@@ -1,35 +1,26 @@
-"""What the API server says to wrong manifests: it refuses them and names the field; right ones get their defaults."""
+"""What the API server says to manifests: wrong ones are refused with the field and words, right ones get defaults."""
 
 from __future__ import annotations
 
-import copy
 import json
 import os
+import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
-API_VERSION = "recovery.ultra.dev/v1alpha1"
+from tests.integration.manifests import circuit_breakers, recovery_policies, recovery_runs
+from tests.integration.manifests.rows import API_VERSION, SPECS, Bad, Good, changed
+from ultra_recovery.apis.kinds import KINDS
 
-BREAKER: dict[str, Any] = {"target": {"http": {"serviceRef": {"name": "db", "port": 80}}}}
-POLICY: dict[str, Any] = {
-    "targetRef": {"kind": "Deployment", "name": "web"},
-    "triggers": [{"name": "pods", "podUnhealthy": {}}],
-    "ladder": [{"name": "restart", "action": {"restartPods": {}}}],
-}
-RUN: dict[str, Any] = {
-    "policyName": "web",
-    "cause": "Trigger",
-    "incident": 1,
-    "sequence": 1,
-    "attempt": 1,
-    "triggers": ["pods"],
-}
-SPECS = {"CircuitBreaker": BREAKER, "RecoveryPolicy": POLICY, "RecoveryRun": RUN}
-GONE = object()
+PROJECT = Path(__file__).resolve().parents[2]
+KINDS_BY_NAME = {kind.kind: kind for kind in KINDS}
+BAD = [*circuit_breakers.BAD, *recovery_policies.BAD, *recovery_runs.BAD]
+GOOD = [*circuit_breakers.GOOD, *recovery_policies.GOOD, *recovery_runs.GOOD]
 
 
 def kubectl(*words: str, document: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
@@ -38,129 +29,140 @@ def kubectl(*words: str, document: dict[str, Any] | None = None) -> subprocess.C
     return subprocess.run(["kubectl", *words], input=text, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def crds() -> None:
-    done = kubectl("apply", "--server-side", "--force-conflicts", "-f", str(PROJECT / "crds"))
-    assert done.returncode == 0, done.stderr
-    done = kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(PROJECT / "crds"))
-    assert done.returncode == 0, done.stderr
+def done(process: subprocess.CompletedProcess[str]) -> str:
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
-def changed(kind: str, path: str, value: object) -> dict[str, Any]:
-    """A right manifest with one field set to something else; numbers in the path are places in lists."""
-    spec = copy.deepcopy(SPECS[kind])
-    *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
-    place: Any = spec
-    for part in parents:
-        place = place[part] if isinstance(part, int) else place.setdefault(part, {})
-    if value is GONE:
-        del place[last]
-    elif isinstance(last, int):
-        place.insert(last, value)
-    else:
-        place[last] = value
-    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "row", "namespace": "default"}, "spec": spec}
+@pytest.fixture(scope="module")
+def namespace() -> Iterator[str]:
+    """A namespace of these tests, with the CRDs established around it."""
+    done(kubectl("apply", "--server-side", "--force-conflicts", "-f", str(PROJECT / "crds")))
+    done(kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(PROJECT / "crds")))
+    name = f"manifests-{uuid4().hex[:8]}"
+    done(kubectl("create", "namespace", name))
+    yield name
+    done(kubectl("delete", "namespace", name, "--wait=false"))
 
 
-def submit(document: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    return kubectl("create", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-", document=document)
+def submit(namespace: str, document: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    how = ("--dry-run=server", "--validate=strict", "-o", "json", "-f", "-")
+    return kubectl("create", "-n", namespace, *how, document=document)
 
 
-CB, RP, RR = "CircuitBreaker", "RecoveryPolicy", "RecoveryRun"
-BAD = [
-    (CB, "target", GONE, "spec.target: Required value"),
-    (CB, "target", {}, "set exactly one target: http or workload"),
-    (CB, "target.workload", {"kind": "Deployment", "name": "web"}, "set exactly one target: http or workload"),
-    (CB, "target.http", {}, "set exactly one of serviceRef"),
-    (CB, "target.http.url", "http://example.com", "set exactly one of serviceRef"),
-    (CB, "target.http.serviceRef.port", 0, "spec.target.http.serviceRef.port"),
-    (CB, "target.http.serviceRef.port", 65536, "spec.target.http.serviceRef.port"),
-    (CB, "target.http.serviceRef.port", "http", "spec.target.http.serviceRef.port"),
-    (CB, "target.http.serviceRef.name", "Not_A_Name", "spec.target.http.serviceRef.name"),
-    (CB, "target.http.serviceRef.namespace", "other", 'unknown field "spec.target.http.serviceRef.namespace"'),
-    (CB, "target.http.path", "healthz", "spec.target.http.path"),
-    (CB, "target.http.method", "DELETE", "spec.target.http.method"),
-    (CB, "target.http.successCodes", "2xx", "spec.target.http.successCodes"),
-    (CB, "failureThreshold", 0, "spec.failureThreshold"),
-    (CB, "failureThreshold", 101, "spec.failureThreshold"),
-    (CB, "successThreshold", "three", "spec.successThreshold"),
-    (CB, "probe.interval", "30", "spec.probe.interval"),
-    (CB, "probe.interval", "0s", "from 1s to 1h"),
-    (CB, "probe.timeout", "2h", "from 1s to 1h"),
-    (CB, "recoveryTimeout", "20m", "raise openMax or lower recoveryTimeout"),
-    (CB, "treshold", 5, 'unknown field "spec.treshold"'),
-    (RP, "targetRef", GONE, "spec.targetRef: Required value"),
-    (RP, "targetRef.kind", "DaemonSet", "spec.targetRef.kind"),
-    (RP, "targetRef.name", "", "spec.targetRef.name"),
-    (RP, "mode", "auto", "spec.mode"),
-    (RP, "triggers", [], "spec.triggers"),
-    (RP, "triggers", GONE, "spec.triggers: Required value"),
-    (RP, "triggers.0.circuitOpen", {"breaker": "db"}, "set exactly one kind of trigger"),
-    (RP, "triggers.1", {"name": "pods", "podUnhealthy": {}}, "Duplicate value"),
-    (RP, "triggers.0.podUnhealthy.reasons", ["Sad"], "spec.triggers[0].podUnhealthy.reasons[0]"),
-    (RP, "triggers.0.for", "soon", "spec.triggers[0].for"),
-    (RP, "ladder", [], "spec.ladder"),
-    (RP, "ladder.0.action", {}, "set exactly one kind of action"),
-    (RP, "ladder.1", {"name": "restart", "action": {"restartPods": {}}}, "every step needs a name of its own"),
-    (RP, "ladder.0.action.restartPods.pods", "Some", "spec.ladder[0].action.restartPods.pods"),
-    (RP, "ladder.0.timeout", "290s", "raise limits.timeout or shorten the steps"),
-    (RP, "verify.healthyFor", "20s", "healthyFor must be shorter than within"),
-    (RP, "limits.maxAttempts", 0, "spec.limits.maxAttempts"),
-    (RP, "limits.minHealthy", "half", "spec.limits.minHealthy"),
-    (RP, "limits.minHealthy", "101%", "spec.limits.minHealthy"),
-    (RP, "limits.cooldown", "25h", "from 1s to 24h"),
-    (RR, "policyName", GONE, "spec.policyName: Required value"),
-    (RR, "cause", "Boredom", "spec.cause"),
-    (RR, "sequence", 0, "spec.sequence"),
-    (RR, "triggers", [], "spec.triggers"),
+def ids(rows: list[Any]) -> list[str]:
+    return [f"{KINDS_BY_NAME[row.kind].short_name} {row.path} {str(row.value)[:40]}" for row in rows]
+
+
+@pytest.mark.parametrize("row", BAD, ids=ids(BAD))
+def test_a_wrong_manifest_is_refused_with_the_field_and_what_to_do(namespace: str, row: Bad) -> None:
+    answer = submit(namespace, changed(row.kind, row.path, row.value))
+    assert answer.returncode != 0
+    if row.words == "unknown field":
+        assert f'unknown field "{row.field}"' in answer.stderr
+        return
+    findings = re.split(r"is invalid: |\n\* ", answer.stderr)
+    assert any(finding.startswith(f"{row.field}: ") and row.words in finding for finding in findings), answer.stderr
+    assert "type conversion error" not in answer.stderr
+    assert "no such key" not in answer.stderr
+
+
+@pytest.mark.parametrize("row", GOOD, ids=ids(GOOD))
+def test_a_manifest_at_the_edge_of_what_is_right_is_accepted(namespace: str, row: Good) -> None:
+    done(submit(namespace, changed(row.kind, row.path, row.value)))
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_the_answer_shows_the_defaults_of_the_types(namespace: str, kind: str) -> None:
+    document = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "row"}, "spec": SPECS[kind]}
+    stored = json.loads(done(submit(namespace, document)))["spec"]
+    assert stored == KINDS_BY_NAME[kind].spec.model_validate(SPECS[kind]).to_wire()
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_an_object_without_a_spec_is_refused(namespace: str, kind: str) -> None:
+    document = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "row"}}
+    assert "spec: Required value" in submit(namespace, document).stderr
+
+
+def test_several_wrong_durations_are_named_one_by_one_and_nothing_else_is_said(namespace: str) -> None:
+    document = changed("RecoveryPolicy", "verify", {"healthyFor": "x", "within": "y"})
+    document["spec"]["ladder"][0]["timeout"] = "z"
+    answer = submit(namespace, document).stderr
+    assert answer.count("must be a duration") == 3
+    assert answer.count("Invalid value") == 3
+
+
+@pytest.fixture
+def run(namespace: str) -> Iterator[str]:
+    """A stored RecoveryRun."""
+    document = changed("RecoveryRun", "sequence", 1) | {"metadata": {"name": "web-1-1"}}
+    done(kubectl("create", "-n", namespace, "-f", "-", document=document))
+    yield "web-1-1"
+    done(kubectl("delete", "-n", namespace, "rr", "web-1-1"))
+
+
+@pytest.mark.parametrize(
+    ("patch", "words"),
+    [
+        pytest.param({"spec": {"attempt": 2}}, "create another run instead", id="a field is changed"),
+        pytest.param({"spec": {"expiresAfter": "1h"}}, "create another run instead", id="a default is changed"),
+        pytest.param({"spec": {"triggers": ["pods", "more"]}}, "create another run instead", id="a list grows"),
+        pytest.param({"spec": None}, "spec: Required value", id="the spec is removed"),
+    ],
+)
+def test_the_spec_of_a_run_never_changes(namespace: str, run: str, patch: dict[str, Any], words: str) -> None:
+    how = ("--type=merge", "--dry-run=server", "-p", json.dumps(patch))
+    assert words in kubectl("patch", "-n", namespace, "rr", run, *how).stderr
+
+
+def test_labels_of_a_run_may_change(namespace: str, run: str) -> None:
+    done(kubectl("label", "-n", namespace, "rr", run, "team=shop", "--dry-run=server"))
+
+
+STATUSES = [
+    pytest.param({"status": {"phase": "Asleep"}}, "supported values", id="an unknown phase"),
+    pytest.param({"status": {"startedAt": "yesterday"}}, "must be of type date-time", id="no time"),
+    pytest.param({"status": {"message": "x" * 1025}}, "may not be more than 1024", id="a message that is too long"),
 ]
 
 
-def names(rows: list[Any]) -> list[str]:
-    return [f"{kind}-{path}-{number}" for number, (kind, path, *_) in enumerate(rows)]
+@pytest.mark.parametrize(("patch", "words"), STATUSES)
+def test_a_status_keeps_its_types_and_bounds(namespace: str, run: str, patch: dict[str, Any], words: str) -> None:
+    how = ("--subresource=status", "--type=merge", "--dry-run=server", "-p", json.dumps(patch))
+    assert words in kubectl("patch", "-n", namespace, "rr", run, *how).stderr
 
 
-@pytest.mark.parametrize(("kind", "path", "value", "message"), BAD, ids=names(BAD))
-def test_a_wrong_manifest_is_refused_with_the_field(kind: str, path: str, value: object, message: str) -> None:
-    done = submit(changed(kind, path, value))
-    assert done.returncode != 0
-    assert message in done.stderr
+def test_a_plan_in_a_status_is_neither_judged_nor_filled_in(namespace: str, run: str) -> None:
+    """A run keeps the plan it had, whatever the rules and defaults of a newer version are."""
+    plan = {
+        "policyGeneration": 1,
+        "targetRef": {"kind": "Deployment", "name": "web"},
+        "triggers": [{"name": "pods"}],
+        "ladder": [{"name": "restart", "action": {}}],
+        "verify": {"healthyFor": "9h"},
+        "limits": {},
+    }
+    how = ("--subresource=status", "--type=merge", "--dry-run=server", "-o", "json")
+    patch = json.dumps({"status": {"plan": plan}})
+    stored = json.loads(done(kubectl("patch", "-n", namespace, "rr", run, *how, "-p", patch)))
+    assert stored["status"]["plan"] == plan
 
 
-GOOD = [
-    (CB, "failureThreshold", 1),
-    (CB, "failureThreshold", 100),
-    (CB, "probe.interval", "1h"),
-    (CB, "target.http", {"url": "https://status.example.com:8443/health?full=1"}),
-    (CB, "target", {"workload": {"kind": "StatefulSet", "name": "db", "minReady": "100%"}}),
-    (RP, "ladder.0.timeout", "280s"),
-    (RP, "mode", "Paused"),
-    (RP, "triggers.1", {"name": "database", "circuitOpen": {"breaker": "db"}, "for": "10s"}),
-    (RR, "expiresAfter", "1s"),
-]
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_kubectl_knows_the_short_name_the_category_and_the_columns(namespace: str, kind) -> None:
+    done(kubectl("get", "-n", namespace, "recovery"))
+    document = {"apiVersion": API_VERSION, "kind": kind.kind, "metadata": {"name": "row"}, "spec": SPECS[kind.kind]}
+    done(kubectl("create", "-n", namespace, "-f", "-", document=document))
+    head, row = done(kubectl("get", "-n", namespace, kind.short_name, "row")).splitlines()
+    assert head.split() == ["NAME", *(column.name.upper() for column in kind.columns if not column.wide)]
+    assert len(head) <= 120
+    assert len(row) <= 120
+    wide = done(kubectl("get", "-n", namespace, kind.short_name, "row", "-o", "wide")).splitlines()[0]
+    assert wide.split() == ["NAME", *(column.name.upper() for column in kind.columns)]
 
 
-@pytest.mark.parametrize(("kind", "path", "value"), GOOD, ids=names(GOOD))
-def test_a_right_manifest_is_accepted(kind: str, path: str, value: object) -> None:
-    done = submit(changed(kind, path, value))
-    assert done.returncode == 0, done.stderr
-
-
-def test_defaults_are_visible_in_the_stored_object() -> None:
-    breaker = json.loads(submit(changed(CB, "successThreshold", 3)).stdout)["spec"]
-    assert (breaker["failureThreshold"], breaker["probe"]["interval"]) == (5, "30s")
-    policy = json.loads(submit(changed(RP, "mode", "Auto")).stdout)["spec"]
-    assert (policy["limits"]["maxAttempts"], policy["verify"]["healthyFor"]) == (3, "5s")
-    assert policy["triggers"][0]["podUnhealthy"]["reasons"] == ["NotReady"]
-
-
-def test_the_spec_of_a_run_never_changes() -> None:
-    document = changed(RR, "sequence", 1)
-    document["metadata"]["name"] = "immutable-row"
-    try:
-        assert kubectl("create", "-f", "-", document=document).returncode == 0
-        patch = '{"spec":{"attempt":2}}'
-        done = kubectl("patch", "rr", "immutable-row", "-n", "default", "--type=merge", "-p", patch)
-        assert "the spec of a run never changes" in done.stderr
-    finally:
-        kubectl("delete", "rr", "immutable-row", "-n", "default", "--ignore-not-found")
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_kubectl_explains_every_field_of_the_spec(namespace: str, kind) -> None:
+    page = done(kubectl("explain", f"{kind.kind.lower()}.spec", "--recursive"))
+    assert all(name in page for name in kind.spec.model_json_schema(by_alias=True)["properties"])

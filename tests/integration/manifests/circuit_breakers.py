@@ -1,0 +1,93 @@
+"""What a CircuitBreaker may say, and what the API server answers when it says something else."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests.integration.manifests.rows import GONE, Bad, Good
+
+bad = partial(Bad, "CircuitBreaker")
+good = partial(Good, "CircuitBreaker")
+HTTP = "spec.target.http"
+SERVICE = {"name": "db", "port": 80}
+DURATION = "must be a duration from 1s to 1h, as number and unit: 30s, 5m or 1m30s"
+
+BAD = [
+    bad("target", GONE, "spec.target", "Required value"),
+    bad("target", {}, "spec.target", "set exactly one target: http or workload"),
+    bad("target.workload", {"kind": "Deployment", "name": "web"}, "spec.target", "set exactly one target"),
+    bad("target.tcp", {"port": 1}, "spec.target.tcp", "unknown field"),
+    bad("target.http", {}, HTTP, "set exactly one of serviceRef (a Service of this namespace) and url"),
+    bad("target.http.url", "http://example.com", HTTP, "set exactly one of serviceRef"),
+    bad("target.http", {"url": "http://a.example", "path": "/x"}, f"{HTTP}.path", "write the path into url instead"),
+    bad("target.http", {"url": "ftp://a.example"}, f"{HTTP}.url", "absolute http or https address"),
+    bad("target.http", {"url": "a.example/health"}, f"{HTTP}.url", "absolute http or https address"),
+    bad("target.http", {"url": "https://me:secret@a.example"}, f"{HTTP}.url", "without user, password or fragment"),
+    bad("target.http", {"url": "http://a.example/" + "x" * 1024}, f"{HTTP}.url", "may not be more than 1024"),
+    bad("target.http.serviceRef", {"port": 80}, f"{HTTP}.serviceRef.name", "Required value"),
+    bad("target.http.serviceRef", {"name": "db"}, f"{HTTP}.serviceRef.port", "Required value"),
+    bad("target.http.serviceRef.name", "Not_A_Name", f"{HTTP}.serviceRef.name", "lower-case letters, digits and '-'"),
+    bad("target.http.serviceRef.name", "", f"{HTTP}.serviceRef.name", "should be at least 1 chars long"),
+    bad("target.http.serviceRef.name", "a" * 64, f"{HTTP}.serviceRef.name", "may not be more than 63"),
+    bad("target.http.serviceRef.name", "db.other", f"{HTTP}.serviceRef.name", "lower-case letters, digits and '-'"),
+    bad("target.http.serviceRef.port", 0, f"{HTTP}.serviceRef.port", "greater than or equal to 1"),
+    bad("target.http.serviceRef.port", 65536, f"{HTTP}.serviceRef.port", "less than or equal to 65535"),
+    bad("target.http.serviceRef.port", "http", f"{HTTP}.serviceRef.port", "must be of type integer"),
+    bad("target.http.serviceRef.namespace", "other", f"{HTTP}.serviceRef.namespace", "unknown field"),
+    bad("target.http.path", "healthz", f"{HTTP}.path", "must start with '/'"),
+    bad("target.http.path", "/a b", f"{HTTP}.path", "neither spaces nor '#'"),
+    bad("target.http.path", "/" + "x" * 1024, f"{HTTP}.path", "may not be more than 1024"),
+    bad("target.http.scheme", "http", f"{HTTP}.scheme", 'supported values: "HTTP", "HTTPS"'),
+    bad("target.http.method", "DELETE", f"{HTTP}.method", 'supported values: "GET", "HEAD"'),
+    bad("target.http.successCodes", "2xx", f"{HTTP}.successCodes", "a status code or a range of them"),
+    bad("target.http.successCodes", 200, f"{HTTP}.successCodes", "must be of type string"),
+    bad("target.http.successCodes", "399-200", f"{HTTP}.successCodes", "from the lower to the higher"),
+    bad("target", {"workload": {"kind": "DaemonSet", "name": "a"}}, "spec.target.workload.kind", "supported values"),
+    bad("target", {"workload": {"kind": "Deployment"}}, "spec.target.workload.name", "Required value"),
+    bad(
+        "target",
+        {"workload": {"kind": "Deployment", "name": "a", "minReady": "150%"}},
+        "spec.target.workload.minReady",
+        "a percentage from 0% to 100%",
+    ),
+    bad("probe", [], "spec.probe", "must be of type object"),
+    bad("probe.interval", "30", "spec.probe.interval", DURATION),
+    bad("probe.interval", 30, "spec.probe.interval", "must be of type string"),
+    bad("probe.interval", "0s", "spec.probe.interval", DURATION),
+    bad("probe.interval", "-5s", "spec.probe.interval", DURATION),
+    bad("probe.interval", "1.5m", "spec.probe.interval", DURATION),
+    bad("probe.timeout", "1h1ms", "spec.probe.timeout", DURATION),
+    bad("probe.retryInterval", "999ms", "spec.probe.retryInterval", DURATION),
+    bad("probe.trialInterval", "soon", "spec.probe.trialInterval", DURATION),
+    bad("failureThreshold", 0, "spec.failureThreshold", "greater than or equal to 1"),
+    bad("failureThreshold", 101, "spec.failureThreshold", "less than or equal to 100"),
+    bad("failureThreshold", 2.5, "spec.failureThreshold", "must be of type integer"),
+    bad("successThreshold", "three", "spec.successThreshold", "must be of type integer"),
+    bad("successThreshold", 101, "spec.successThreshold", "less than or equal to 100"),
+    bad("recoveryTimeout", "20m", "spec.recoveryTimeout", "raise openMax or lower recoveryTimeout"),
+    bad("recoveryTimeout", "1d", "spec.recoveryTimeout", DURATION),
+    bad("openMax", "30s", "spec.recoveryTimeout", "must not be longer than openMax"),
+    bad("openMax", "2h", "spec.openMax", DURATION),
+    bad("halfOpenTimeout", "", "spec.halfOpenTimeout", DURATION),
+    bad("treshold", 5, "spec.treshold", "unknown field"),
+]
+
+GOOD = [
+    good("failureThreshold", 1),
+    good("failureThreshold", 100),
+    good("successThreshold", 100),
+    good("probe.interval", "1s"),
+    good("probe.interval", "1h"),
+    good("probe.interval", "59m59s999ms"),
+    good("probe.retryInterval", "1s"),
+    good("recoveryTimeout", "10m"),
+    good("openMax", "60s"),
+    good("target.http", {"url": "https://status.example.com:8443/health?full=1"}),
+    good("target.http", {"url": "http://[2001:db8::1]:8080/"}),
+    good("target.http", {"serviceRef": SERVICE, "successCodes": "204"}),
+    good("target.http", {"serviceRef": SERVICE, "successCodes": "200-200", "scheme": "HTTPS", "method": "HEAD"}),
+    good("target.http.serviceRef.port", 65535),
+    good("target.http.serviceRef.name", "a" * 63),
+    good("target", {"workload": {"kind": "StatefulSet", "name": "db.with.dots", "minReady": "100%"}}),
+    good("target", {"workload": {"kind": "Deployment", "name": "db", "minReady": "0%"}}),
+]

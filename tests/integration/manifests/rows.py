@@ -1,0 +1,64 @@
+"""Right manifests of each kind, and how to make a wrong one of them."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+API_VERSION = "recovery.ultra.dev/v1alpha1"
+GONE: object = "left out"
+"""Value of a row whose field is left out."""
+
+SPECS: dict[str, dict[str, Any]] = {
+    "CircuitBreaker": {"target": {"http": {"serviceRef": {"name": "db", "port": 80}}}},
+    "RecoveryPolicy": {
+        "targetRef": {"kind": "Deployment", "name": "web"},
+        "triggers": [{"name": "pods", "podUnhealthy": {}}],
+        "ladder": [{"name": "restart", "action": {"restartPods": {}}}],
+    },
+    "RecoveryRun": {
+        "policyName": "web",
+        "cause": "Trigger",
+        "incident": 1,
+        "sequence": 1,
+        "attempt": 1,
+        "triggers": ["pods"],
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A field with a value it must not have, and what people must read: the field, and what to do about it."""
+
+    kind: str
+    path: str
+    value: object
+    field: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """A field with a value at the edge of what it may have."""
+
+    kind: str
+    path: str
+    value: object
+
+
+def changed(kind: str, path: str, value: object) -> dict[str, Any]:
+    """A right manifest with one field set to something else; numbers in the path are places in lists."""
+    spec = copy.deepcopy(SPECS[kind])
+    *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    place: Any = spec
+    for part in parents:
+        place = place[part] if isinstance(part, int) else place.setdefault(part, {})
+    if value is GONE:
+        del place[last]
+    elif isinstance(last, int):
+        place.insert(last, value)
+    else:
+        place[last] = value
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "row"}, "spec": spec}
