@@ -7,17 +7,16 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.integration.manifests import circuit_breakers, recovery_policies, recovery_runs
-from tests.integration.manifests.rows import API_VERSION, SPECS, Bad, Good, changed
+from tests.integration.manifests.rows import API_VERSION, Bad, Good, changed
+from tests.specs import SPECS
 from ultra_recovery.apis.kinds import KINDS
 
-PROJECT = Path(__file__).resolve().parents[2]
 KINDS_BY_NAME = {kind.kind: kind for kind in KINDS}
 BAD = [*circuit_breakers.BAD, *recovery_policies.BAD, *recovery_runs.BAD]
 GOOD = [*circuit_breakers.GOOD, *recovery_policies.GOOD, *recovery_runs.GOOD]
@@ -36,9 +35,7 @@ def done(process: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture(scope="module")
 def namespace() -> Iterator[str]:
-    """A namespace of these tests, with the CRDs established around it."""
-    done(kubectl("apply", "--server-side", "--force-conflicts", "-f", str(PROJECT / "crds")))
-    done(kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(PROJECT / "crds")))
+    """A namespace of these tests."""
     name = f"manifests-{uuid4().hex[:8]}"
     done(kubectl("create", "namespace", name))
     yield name

@@ -6,6 +6,8 @@ history stays what the user made it. A pod in CrashLoopBackOff is never chosen: 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from ultra_recovery.apis.recovery_run import EffectOutcome, EffectStatus
 from ultra_recovery.core.action import Proposal, StepView
 from ultra_recovery.core.health import PodHealth, judge_pod
@@ -54,8 +56,8 @@ class RestartPods:
 
     @staticmethod
     def _is_helped(pod: Pod, view: StepView) -> bool:
-        grace = view.now - view.now
-        return judge_pod(pod, was_ready=pod.ready, grace=grace, now=view.now) is not PodHealth.NOT_COUNTED
+        health = judge_pod(pod, was_ready=pod.ready, grace=timedelta(0), now=view.now)
+        return health is not PodHealth.NOT_COUNTED
 
     def look(self, effect: EffectStatus, view: StepView) -> EffectOutcome | None:
         """A pod that is gone, terminating, or another one under its name: done. Still there: not done."""

@@ -16,12 +16,10 @@ from ultra_recovery.apis.meta import CANCEL_ANNOTATION
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_policy import Mode
 from ultra_recovery.apis.recovery_run import (
-    EffectOutcome,
     EffectStatus,
     RecoveryRunSpec,
     RecoveryRunStatus,
     RunPhase,
-    StepState,
 )
 from ultra_recovery.core import run_record as record
 from ultra_recovery.core.action import Planner
@@ -131,15 +129,3 @@ def _running(facts: RunFacts, planner: Planner | None, now: datetime) -> Advance
         return Advance(record.finish(status, RunPhase.ERROR, Reason.INVALID_SPEC, message, now))
     answer = advance_step(facts, planner, stop_request(facts), now)
     return Advance(answer.status, effect=answer.effect, next_look=answer.next_look)
-
-
-def after_effect(
-    status: RecoveryRunStatus, effect: EffectStatus, outcome: EffectOutcome, message: str | None, now: datetime
-) -> RecoveryRunStatus:
-    """The status after an effect whose outcome is known."""
-    return record.record_outcome(status, effect.uid, outcome, message, now)
-
-
-def is_acting(status: RecoveryRunStatus) -> bool:
-    """Whether the run may have an effect whose outcome is not recorded."""
-    return bool(status.steps) and status.steps[-1].state is StepState.ACTING

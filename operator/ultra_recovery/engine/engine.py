@@ -58,7 +58,7 @@ class Engine:
         self._pod_uids: dict[Key, str] = {}
         self.synced = asyncio.Event()
         table.subscribe(self._changed)
-        breakers.on_change = self._wake_breaker_users
+        breakers.on_change = self._wake_namespace
         policies.on_run = runs.queue.add
         runs.on_change = self._wake_policy_of
 
@@ -157,11 +157,9 @@ class Engine:
             self._enqueue(key)
         if key.kind is Kind.POD:
             self._track_pod(key, item)
-        if key.kind is Kind.BREAKER:
-            self._wake_breaker_users(key)
-        elif key.kind is Kind.RUN and isinstance(item, Run):
+        if key.kind is Kind.RUN and isinstance(item, Run):
             self._wake_policy_of(item)
-        elif key.kind in (Kind.POD, Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.POLICY):
+        elif key.kind in (Kind.BREAKER, Kind.POD, Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.POLICY):
             self._wake_namespace(key)
 
     def _track_pod(self, key: Key, item: AnyObject | None) -> None:
@@ -175,17 +173,13 @@ class Engine:
             self._pod_uids[key] = now
 
     def _wake_namespace(self, key: Key) -> None:
-        """A pod, workload or policy changed: the policies and active runs of its namespace look again."""
+        """A breaker, pod, workload or policy changed: the policies and active runs of its namespace look again."""
         for item in self._table.select(Kind.POLICY, key.namespace):
             if isinstance(item, Policy):
                 self._enqueue(item.meta.key)
         for item in self._table.select(Kind.RUN, key.namespace):
             if isinstance(item, Run) and not item.completed:
                 self._enqueue(item.meta.key)
-
-    def _wake_breaker_users(self, key: Key) -> None:
-        """A breaker's state or health changed: the policies that name it, and their active runs, look again."""
-        self._wake_namespace(key)
 
     def _wake_policy_of(self, run: Run) -> None:
         if run.spec is not None:

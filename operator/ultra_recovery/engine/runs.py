@@ -12,7 +12,8 @@ from ultra_recovery.apis.recovery_run import EffectOutcome, EffectStatus, Recove
 from ultra_recovery.core.errors import ApiError, Conflict, Forbidden, NotFound, Rejected, TooManyRequests
 from ultra_recovery.core.facts import Refusal
 from ultra_recovery.core.objects import Key, Kind, Run
-from ultra_recovery.core.run import advance, after_effect
+from ultra_recovery.core.run import advance
+from ultra_recovery.core.run_record import record_outcome
 from ultra_recovery.engine import run_notices as notices
 from ultra_recovery.engine.breakers import Breakers
 from ultra_recovery.engine.gather import Gatherer
@@ -130,7 +131,8 @@ class Runs:
         self._refused.pop(run.meta.uid, None)
         stored = self._table.get(key)
         if isinstance(stored, Run):
-            await self._write(stored, after_effect(stored.status, effect, outcome, message, self._clock.now()))
+            status = record_outcome(stored.status, effect.uid, outcome, message, self._clock.now())
+            await self._write(stored, status)
 
     def _refuse(self, run: Run, error: ApiError) -> None:
         """The effect was not done, or it is unknown whether it was: say why, and look again before it is repeated."""

@@ -6,26 +6,11 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+from tests.specs import SPECS
+
 API_VERSION = "recovery.ultra.dev/v1alpha1"
 GONE: object = "left out"
 """Value of a row whose field is left out."""
-
-SPECS: dict[str, dict[str, Any]] = {
-    "CircuitBreaker": {"target": {"http": {"serviceRef": {"name": "db", "port": 80}}}},
-    "RecoveryPolicy": {
-        "targetRef": {"kind": "Deployment", "name": "web"},
-        "triggers": [{"name": "pods", "podUnhealthy": {}}],
-        "ladder": [{"name": "restart", "action": {"restartPods": {}}}],
-    },
-    "RecoveryRun": {
-        "policyName": "web",
-        "cause": "Trigger",
-        "incident": 1,
-        "sequence": 1,
-        "attempt": 1,
-        "triggers": ["pods"],
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)

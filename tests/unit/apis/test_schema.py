@@ -9,29 +9,13 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field
 
+from tests.specs import SPECS
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec
 from ultra_recovery.apis.kinds import KINDS
 from ultra_recovery.apis.meta import ApiType, patterned
 from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
 from ultra_recovery.apis.recovery_run import RecoveryRunSpec
 from ultra_recovery.apis.schema import LIST_TYPE, RULES, Schema, crd, root_schema, structural_schema
-
-MINIMAL: dict[str, dict[str, Any]] = {
-    "CircuitBreaker": {"target": {"http": {"serviceRef": {"name": "db", "port": 80}}}},
-    "RecoveryPolicy": {
-        "targetRef": {"kind": "Deployment", "name": "web"},
-        "triggers": [{"name": "pods", "podUnhealthy": {}}],
-        "ladder": [{"name": "restart", "action": {"restartPods": {}}}],
-    },
-    "RecoveryRun": {
-        "policyName": "web",
-        "cause": "Trigger",
-        "incident": 1,
-        "sequence": 1,
-        "attempt": 1,
-        "triggers": ["pods"],
-    },
-}
 
 
 def nodes(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
@@ -130,7 +114,7 @@ def test_a_description_names_the_default_as_the_api_server_shows_it(path: str, n
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
 def test_the_api_server_fills_in_what_the_types_fill_in(kind):
     schema = root_schema(kind)["properties"]["spec"]
-    minimal = MINIMAL[kind.kind]
+    minimal = SPECS[kind.kind]
     assert defaulted(schema, minimal) == kind.spec.model_validate(minimal).to_wire()
 
 
