@@ -20,10 +20,10 @@ from tests.matrix.upstream import Upstream
 PARALLEL = 5
 
 
-async def run_matrix(form: Form, scenarios: Sequence[Scenario], parallel: int, folder: Path, say: Say) -> list[Row]:
+async def run_matrix(form: Form, scenarios: Sequence[Scenario], parallel: int, folder: Path, tell: Say) -> list[Row]:
     """Run the matrix; one row per scenario."""
     async with Upstream.from_kubeconfig(os.environ["KUBECONFIG"]) as upstream, Nursery() as nursery:
-        return await Campaign(Laboratory(upstream, nursery, folder), form, parallel, say).run(scenarios)
+        return await Campaign(Laboratory(upstream, nursery, folder), form, parallel, tell).run(scenarios)
 
 
 async def run_one(scenario: Scenario, fault: Fault, folder: Path) -> int:
@@ -35,16 +35,17 @@ async def run_one(scenario: Scenario, fault: Fault, folder: Path) -> int:
     began = report.entries[0].at if report.entries else 0.0
     for entry in report.entries:
         if entry.index:
-            _say(f"{entry.at - began:7.2f} {entry}")
-    _say(report.log)
+            say(f"{entry.at - began:7.2f} {entry}")
+    say(report.log)
     for key, value in report.end.items():
-        _say(f"{key}: {value}")
+        say(f"{key}: {value}")
     for text in [*report.violations, *([report.broken] if report.broken else [])]:
-        _say(f"! {text}")
+        say(f"! {text}")
     return 1 if report.violations or report.broken else 0
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a line at once."""
     print(text, flush=True)
 
 
@@ -65,15 +66,15 @@ def main() -> int:
     options = _arguments()
     scenarios = [item for item in SCENARIOS if not options.scenario or item.name in options.scenario]
     if not scenarios:
-        _say(f"error: no such run kind; there are: {', '.join(item.name for item in SCENARIOS)}")
+        say(f"error: no such run kind; there are: {', '.join(item.name for item in SCENARIOS)}")
         return 2
     folder = Path(tempfile.mkdtemp(prefix="ultra-matrix-"))
     if options.one:
         blow = Blow(options.blow) if options.blow else None
         watch = WatchFault(options.watch) if options.watch else None
         return asyncio.run(run_one(scenarios[0], Fault(blow, options.index, watch), folder))
-    rows = asyncio.run(run_matrix(SHORT if options.short else FULL, scenarios, options.parallel, folder, _say))
-    _say(f"\n{table(rows)}\nlogs of the operators: {folder}")
+    rows = asyncio.run(run_matrix(SHORT if options.short else FULL, scenarios, options.parallel, folder, say))
+    say(f"\n{table(rows)}\nlogs of the operators: {folder}")
     return 0 if succeeded(rows) else 1
 
 

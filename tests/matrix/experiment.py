@@ -156,7 +156,7 @@ class Experiment:
             entries=play.ledger.entries,
             end=describe(objects, pods, before, await stage.jobs(), hooks.calls),
             reference=self._reference,
-            hung=frozenset(stage.kubelet.hung),
+            hung=None if self._scenario.evicts_healthy else frozenset(stage.kubelet.hung),
             objects=objects,
             hooks=hooks.calls,
             budget=self._scenario.runs,

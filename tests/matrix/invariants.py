@@ -28,7 +28,7 @@ class Evidence:
     Attributes:
         entries: all mutating requests.
         end: the end state; `reference` is that of the run without a fault, None for that run itself.
-        hung: UIDs of pods that were made unhealthy: the only ones that may be evicted.
+        hung: UIDs of pods that were made unhealthy: the only ones that may be evicted; None: all may.
         objects: our objects at the end, by plural.
         budget: most runs with an effect.
         acted_at: moments at which there was something to notice.
@@ -38,7 +38,7 @@ class Evidence:
     entries: Sequence[Entry] = ()
     end: EndState = field(default_factory=dict)
     reference: EndState | None = None
-    hung: frozenset[str] = frozenset()
+    hung: frozenset[str] | None = frozenset()
     objects: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     leases: Sequence[Mapping[str, Any]] = ()
     hooks: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -78,7 +78,7 @@ def evictions_happen_once(evidence: Evidence) -> Iterator[str]:
             yield f"{count} evictions without a UID"
         elif count > 1:
             yield f"pod {uid} was evicted {count} times"
-        elif uid not in evidence.hung:
+        elif evidence.hung is not None and uid not in evidence.hung:
             yield f"pod {uid} was evicted although it was healthy"
 
 

@@ -18,7 +18,15 @@ _NO_LONGER = (404, 409)
 
 
 class Kubelet:
-    """Follows the pods of one namespace, which no scheduler ever gives to a node, and writes their status."""
+    """Follows the pods of one namespace, which no scheduler ever gives to a node, and writes their status.
+
+    Attributes:
+        pods: all pods by UID.
+        hung: names of the pods that were made unhealthy, by UID.
+        broken: new pods stay Pending.
+        sickly: new pods run, but never get Ready.
+        job_message: termination message of the pods of Jobs.
+    """
 
     def __init__(self, upstream: Upstream, namespace: str) -> None:
         self._upstream = upstream
@@ -29,6 +37,7 @@ class Kubelet:
         self.pods: dict[str, Mapping[str, Any]] = {}
         self.hung: dict[str, str] = {}
         self.broken = False
+        self.sickly = False
         self.job_message = '{"changed": true}'
 
     async def __aenter__(self) -> Kubelet:
@@ -104,7 +113,10 @@ class Kubelet:
 
     async def _start(self, pod: Mapping[str, Any]) -> None:
         await asyncio.sleep(START_DELAY)
-        await self._write(pod, ready=True)
+        if self.sickly:
+            await self.hang(pod)
+        else:
+            await self._write(pod, ready=True)
 
     async def _finish_job(self, pod: Mapping[str, Any]) -> None:
         await asyncio.sleep(JOB_DELAY)

@@ -43,6 +43,7 @@ class Scenario:
         ended: whether the operator has written the last word.
         runs: the most runs that may have an effect: the budget.
         watch_faults: whether its end does not depend on how fast something is noticed.
+        evicts_healthy: whether pods that are well may be evicted, too.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Scenario:
     ended: Callable[[Ledger], bool]
     runs: int = 1
     watch_faults: bool = True
+    evicts_healthy: bool = False
 
 
 def policy(name: str = "web", **spec: Any) -> dict[str, Any]:
@@ -132,6 +134,56 @@ async def _cancel(play: Play) -> None:
     play.acted()
 
 
+def _run_ended(*names: str) -> Callable[[Ledger], bool]:
+    """These runs have ended, whatever became of their incident."""
+    return lambda ledger: all(ledger.status("recoveryruns", name).get("phase") in ENDED for name in names)
+
+
+def _take_away(kind: str) -> Callable[[Play], Awaitable[None]]:
+    """Two pods hang; the replacement of the first takes its time, and meanwhile something is deleted."""
+
+    async def act(play: Play) -> None:
+        play.stage.kubelet.broken = True
+        await hang(2)(play)
+        await play.wait(effect_done("web-1-1"), "the first pod is evicted")
+        await play.stage.delete(kind, "web")
+        await play.stage.kubelet.mend()
+        play.acted()
+
+    return act
+
+
+async def _budget_gives_way(play: Play) -> None:
+    """A disruption budget forbids the eviction, until the user removes it."""
+    await hang(1)(play)
+
+    def refused(ledger: Ledger) -> bool:
+        return ledger.status("recoveryruns", "web-1-1").get("reason") == "PodDisruptionBudget"
+
+    await play.wait(refused, "the budget refuses")
+    await play.stage.delete("PodDisruptionBudget", "web")
+
+
+async def _human(play: Play) -> None:
+    """Replacements do not get well either; a human mends the cause and resets the policy."""
+    play.stage.kubelet.sickly = True
+    await hang(1)(play)
+
+    def asked(ledger: Ledger) -> bool:
+        conditions = ledger.status("recoverypolicies", "web").get("conditions") or ()
+        return any(item["type"] == "NeedsHuman" and item["status"] == "True" for item in conditions)
+
+    await play.wait(asked, "a human is asked")
+    play.stage.kubelet.sickly = False
+    await play.stage.annotate("RecoveryPolicy", "web", "reset-requested-at", "1")
+    play.acted()
+
+
+def _circuit_over(ledger: Ledger) -> bool:
+    """The run has ended, the incident is closed, and so is the breaker."""
+    return closed("web-1-1")(ledger) and ledger.status("circuitbreakers", "web").get("state") == "Closed"
+
+
 async def _open_and_close(play: Play) -> None:
     """The dependency is gone, and comes back."""
     await play.stage.hang("db", 1)
@@ -157,17 +209,41 @@ def _confirmed(ledger: Ledger) -> bool:
     return in_state("Closed", 2)(ledger) and not status.get("unconfirmed")
 
 
+LIMITS = {"interval": "1s", "cooldown": "1s", "minHealthyPeriod": "2s", "timeout": "300s"}
+SHORT_VERIFY = {"healthyFor": "1s", "within": "3s"}
+BUDGET = {
+    "apiVersion": "policy/v1",
+    "kind": "PodDisruptionBudget",
+    "metadata": {"name": "web"},
+    "spec": {"maxUnavailable": 0, "selector": {"matchLabels": {"app": "web"}}},
+}
+ON_OPEN = policy(
+    triggers=[{"name": "circuit", "circuitOpen": {"breaker": "web"}}],
+    ladder=[{"name": "restart", "action": {"restartPods": {"pods": "All"}}, "timeout": "150s"}],
+)
+ONE_ATTEMPT = policy(
+    triggers=[{"name": "pods", "podUnhealthy": {"startupGrace": "1s"}, "for": "1s"}],
+    ladder=[{"name": "restart", "action": {"restartPods": {}}, "timeout": "3s"}],
+    verify=SHORT_VERIFY,
+    limits={**LIMITS, "maxAttempts": 1},
+)
+
 SCENARIOS = (
     Scenario("evict one", {"web": 3}, (policy(),), hang(1), closed("web-1-1")),
     Scenario("evict all", {"web": 3}, (policy(),), hang(3), closed("web-1-1")),
-    Scenario(
-        "cancel",
-        {"web": 3},
-        (policy(verify={"healthyFor": "1s", "within": "3s"}),),
-        _cancel,
-        closed("web-1-1", "web-1-2"),
-        runs=2,
-    ),
+    Scenario("cancel", {"web": 3}, (policy(verify=SHORT_VERIFY),), _cancel, closed("web-1-1", "web-1-2"), runs=2),
     Scenario("breaker", {"db": 1}, (breaker(),), _open_and_close, in_state("Closed", 3)),
     Scenario("reset", {"db": 1}, (breaker(recoveryTimeout="120s"),), _reset, _confirmed),
+    Scenario("circuit", {"web": 3}, (breaker("web"), ON_OPEN), hang(1), _circuit_over, evicts_healthy=True),
+    Scenario("disruption budget", {"web": 3}, (BUDGET, policy()), _budget_gives_way, closed("web-1-1")),
+    Scenario("human", {"web": 3}, (ONE_ATTEMPT,), _human, closed("web-1-1", "web-1-2"), runs=2, watch_faults=False),
+    Scenario(
+        "policy deleted",
+        {"web": 3},
+        (policy(verify=SHORT_VERIFY),),
+        _take_away("RecoveryPolicy"),
+        _run_ended("web-1-1"),
+        watch_faults=False,
+    ),
+    Scenario("target deleted", {"web": 3}, (policy(),), _take_away("Deployment"), _run_ended("web-1-1")),
 )
