@@ -13,11 +13,12 @@ from pathlib import Path
 from tests.matrix.campaign import FULL, SHORT, Campaign, Form, Row, Say, succeeded, table
 from tests.matrix.experiment import Experiment, Laboratory
 from tests.matrix.faults import Blow, Fault, WatchFault
+from tests.matrix.ground import prepared
 from tests.matrix.operator_process import Nursery
 from tests.matrix.scenarios import SCENARIOS, Scenario
 from tests.matrix.upstream import Upstream
 
-PARALLEL = 5
+PARALLEL = 10
 
 
 async def run_matrix(form: Form, scenarios: Sequence[Scenario], parallel: int, folder: Path, tell: Say) -> list[Row]:
@@ -64,11 +65,19 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """The exit code: 1 when anything does not hold."""
     options = _arguments()
+    if "KUBECONFIG" not in os.environ:
+        say("error: KUBECONFIG is not set: run this through `make drill`")
+        return 2
     scenarios = [item for item in SCENARIOS if not options.scenario or item.name in options.scenario]
     if not scenarios:
         say(f"error: no such run kind; there are: {', '.join(item.name for item in SCENARIOS)}")
         return 2
     folder = Path(tempfile.mkdtemp(prefix="ultra-matrix-"))
+    with prepared():
+        return _run(options, scenarios, folder)
+
+
+def _run(options: argparse.Namespace, scenarios: Sequence[Scenario], folder: Path) -> int:
     if options.one:
         blow = Blow(options.blow) if options.blow else None
         watch = WatchFault(options.watch) if options.watch else None

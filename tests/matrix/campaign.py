@@ -22,7 +22,7 @@ class Form:
 
     Attributes:
         name: short or full.
-        every_kill: each kill at every request; else kills before and after alternate.
+        every_kill: both kills at every request; else at every second one, before and after in turn.
         wire_step: a wire fault of each kind at every n-th request; 0: each kind once per scenario, spread.
         watch_faults: which faults of the watches are tried from the start.
         repetitions: how often each kill is tried.
@@ -41,7 +41,7 @@ FULL = Form("full", every_kill=True, wire_step=1, watch_faults=tuple(WatchFault)
 
 def plan(form: Form, requests: int, scenario: Scenario) -> list[Fault]:
     """The faults for a scenario that takes so many mutating requests."""
-    faults = list(_kills(form, requests)) * form.repetitions
+    faults = [*_kills(form, requests)] * form.repetitions
     faults += _wire(form, requests)
     if scenario.watch_faults:
         faults += [Fault(watch=fault) for fault in form.watch_faults]
@@ -52,9 +52,10 @@ def plan(form: Form, requests: int, scenario: Scenario) -> list[Fault]:
 
 
 def _kills(form: Form, requests: int) -> Iterable[Fault]:
-    for index in range(1, requests + 1):
-        blows = KILLS if form.every_kill else (KILLS[index % 2],)
-        yield from (Fault(blow, index) for blow in blows)
+    if form.every_kill:
+        return [Fault(blow, index) for index in range(1, requests + 1) for blow in KILLS]
+    # The last request is always among them: in the end things are given back.
+    return [Fault(KILLS[index // 2 % 2], index) for index in range(2 - requests % 2, requests + 1, 2)]
 
 
 def _wire(form: Form, requests: int) -> Iterable[Fault]:

@@ -136,7 +136,7 @@ class Experiment:
 
     @staticmethod
     def _is_quiet(ledger: Ledger) -> bool:
-        return asyncio.get_running_loop().time() - ledger.last_at > QUIET
+        return ledger.quiet_for(QUIET)
 
     async def _come_to_rest(self, stage: Stage) -> list[Mapping[str, object]]:
         """The Leases that are left, once those of targets are gone or time is up."""

@@ -79,6 +79,14 @@ class Proxy:
 
     async def _mutate(self, request: web.BaseRequest, headers: Mapping[str, str], body: bytes) -> web.StreamResponse:
         entry = self.ledger.open(request.method, request.path, body)
+        try:
+            return await self._carry_out(entry, request, headers, body)
+        finally:
+            self.ledger.leave(entry)
+
+    async def _carry_out(
+        self, entry: Entry, request: web.BaseRequest, headers: Mapping[str, str], body: bytes
+    ) -> web.StreamResponse:
         blow = self._blow_at(entry)
         if blow is Blow.KILL_BEFORE:
             await self.kill()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.matrix.campaign import FULL, SHORT, Row, plan, succeeded, table
 from tests.matrix.experiment import Report
-from tests.matrix.faults import Blow, Fault, WatchFault
+from tests.matrix.faults import KILLS, Blow, Fault, WatchFault
 from tests.matrix.scenarios import SCENARIOS
 from tests.matrix.times import seconds_of
 
@@ -20,9 +20,10 @@ def test_the_full_form_kills_before_and_after_every_request_and_tries_every_wire
     assert {fault.watch for fault in faults if not fault.index} == set(WatchFault)
 
 
-def test_the_short_form_kills_at_every_request_and_has_each_refusal():
-    faults = plan(SHORT, 7, SCENARIO)
-    assert {fault.index for fault in faults if fault.blow in (Blow.KILL_BEFORE, Blow.KILL_AFTER)} == set(range(1, 8))
+@pytest.mark.parametrize(("requests", "killed_at"), [(7, {1, 3, 5, 7}), (8, {2, 4, 6, 8})])
+def test_the_short_form_kills_at_every_second_request_and_has_each_kind_of_fault(requests: int, killed_at: set[int]):
+    faults = plan(SHORT, requests, SCENARIO)
+    assert {fault.index for fault in faults if fault.blow in KILLS} == killed_at
     assert set(Blow) <= {fault.blow for fault in faults if fault.blow}
 
 
