@@ -72,7 +72,7 @@ def policy(name: str = "web", **spec: Any) -> dict[str, Any]:
 def breaker(name: str = "db", **spec: Any) -> dict[str, Any]:
     """A breaker on the Deployment of the same name with short times."""
     full = {
-        "target": {"workload": {"kind": "Deployment", "name": name, "minReady": "100%"}},
+        "target": {"workload": {"kind": "Deployment", "name": name, "minReady": "50%"}},
         "probe": {"interval": "1s", "timeout": "1s", "trialInterval": "1s"},
         "failureThreshold": 2,
         "successThreshold": 2,
@@ -234,7 +234,7 @@ SCENARIOS = (
     Scenario("cancel", {"web": 3}, (policy(verify=SHORT_VERIFY),), _cancel, closed("web-1-1", "web-1-2"), runs=2),
     Scenario("breaker", {"db": 1}, (breaker(),), _open_and_close, in_state("Closed", 3)),
     Scenario("reset", {"db": 1}, (breaker(recoveryTimeout="120s"),), _reset, _confirmed),
-    Scenario("circuit", {"web": 3}, (breaker("web"), ON_OPEN), hang(1), _circuit_over, evicts_healthy=True),
+    Scenario("circuit", {"web": 3}, (breaker("web"), ON_OPEN), hang(2), _circuit_over, evicts_healthy=True),
     Scenario("disruption budget", {"web": 3}, (BUDGET, policy()), _budget_gives_way, closed("web-1-1")),
     Scenario("human", {"web": 3}, (ONE_ATTEMPT,), _human, closed("web-1-1", "web-1-2"), runs=2, watch_faults=False),
     Scenario(

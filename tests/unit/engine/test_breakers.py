@@ -47,6 +47,18 @@ async def test_a_restarted_operator_finds_the_breaker_open_as_it_was():
         assert world.read_breaker().status.epoch == epoch
 
 
+async def test_a_restarted_operator_writes_nothing_to_a_breaker_whose_target_is_as_it_was():
+    world = World()
+    world.breaker()
+    async with world.operator("one"):
+        await world.clock.sleep(30)
+    async with world.operator("two") as api:
+        await world.clock.sleep(30)
+        assert [request for request in api.requests if request.verb == "status"] == []
+    conditions = {item.type: item.status for item in world.read_breaker().status.conditions}
+    assert conditions[ConditionType.TARGET_HEALTHY] == "True"
+
+
 async def test_the_same_reset_value_fires_once():
     world = World()
     world.breaker()
