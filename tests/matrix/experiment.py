@@ -159,6 +159,7 @@ class Experiment:
             hung=None if self._scenario.evicts_healthy else frozenset(stage.kubelet.hung),
             objects=objects,
             hooks=hooks.calls,
+            arrivals=hooks.arrivals,
             budget=self._scenario.runs,
             fault=self._fault,
             acted_at=play.acted_at,
