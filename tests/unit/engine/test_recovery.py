@@ -10,6 +10,7 @@ from tests.unit.engine.world import NS, POLICY, World
 from ultra_recovery.apis.reasons import ConditionType, Reason
 from ultra_recovery.apis.recovery_policy import IncidentState
 from ultra_recovery.apis.recovery_run import EffectOutcome, RunPhase
+from ultra_recovery.core.errors import Conflict
 from ultra_recovery.core.objects import Key, Kind
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
@@ -217,3 +218,16 @@ async def test_an_operator_that_starts_anew_goes_on_with_the_run_although_it_kno
     run = world.runs()[0]
     assert run.status.phase is RunPhase.SUCCEEDED, run.status
     assert run.status.steps[0].effect_count == hung
+
+
+async def test_a_lease_that_somebody_wrote_in_between_is_given_back_all_the_same():
+    world = World()
+    world.workloads.deployment(NS, "web", 3)
+    world.policy()
+    async with world.operator() as api:
+        await world.clock.sleep(5)
+        api.faults.fail_at(1, error=lambda: Conflict("touched"), match=lambda request: request.verb == "delete")
+        world.workloads.set_ready(Key(Kind.POD, NS, sorted(world.uids())[0]), False)
+        await world.until(lambda: bool(world.runs()) and world.runs()[0].completed)
+        await world.clock.sleep(1)
+    assert not world.store.leases.keys() - {("ultra-recovery", "ultra-recovery-leader")}
