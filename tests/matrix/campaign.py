@@ -25,6 +25,7 @@ class Form:
         every_kill: both kills at every request; else at every second one, before and after in turn.
         wire_step: a wire fault of each kind at every n-th request; 0: each kind once per scenario, spread.
         watch_faults: which faults of the watches are tried from the start.
+        frozen: the run kinds that are tried with frozen watches, too; empty: all. Each takes a minute of waiting.
         repetitions: how often each kill is tried.
     """
 
@@ -32,22 +33,32 @@ class Form:
     every_kill: bool
     wire_step: int
     watch_faults: tuple[WatchFault, ...]
+    frozen: tuple[str, ...] = ()
     repetitions: int = 1
 
 
-SHORT = Form("short", every_kill=False, wire_step=0, watch_faults=(WatchFault.GONE, WatchFault.HIDE_DELETED))
+SHORT = Form(
+    "short",
+    every_kill=False,
+    wire_step=0,
+    watch_faults=(WatchFault.FREEZE, WatchFault.GONE, WatchFault.HIDE_DELETED),
+    frozen=("evict one", "reset"),
+)
 FULL = Form("full", every_kill=True, wire_step=1, watch_faults=tuple(WatchFault))
 
 
 def plan(form: Form, requests: int, scenario: Scenario) -> list[Fault]:
     """The faults for a scenario that takes so many mutating requests."""
-    faults = [*_kills(form, requests)] * form.repetitions
+    # Frozen watches take longest, so they begin first.
+    faults = [Fault(watch=fault) for fault in form.watch_faults if scenario.watch_faults]
+    if form.frozen and scenario.name not in form.frozen:
+        faults = [fault for fault in faults if fault.watch is not WatchFault.FREEZE]
+    faults += [*_kills(form, requests)] * form.repetitions
     faults += _wire(form, requests)
-    if scenario.watch_faults:
-        faults += [Fault(watch=fault) for fault in form.watch_faults]
-        if form.every_kill:
-            faults += [Fault(None, index, fault) for fault in _AT_A_REQUEST for index in range(1, requests + 1, 3)]
-            faults += [Fault(Blow.KILL_AFTER, index, WatchFault.STALE_LIST) for index in range(1, requests + 1)]
+    if form.every_kill:
+        faults += [Fault(Blow.KILL_AFTER, index, WatchFault.STALE_LIST) for index in range(1, requests + 1)]
+    if form.every_kill and scenario.watch_faults:
+        faults += [Fault(None, index, fault) for fault in _AT_A_REQUEST for index in range(1, requests + 1, 3)]
     return faults
 
 

@@ -25,6 +25,12 @@ def test_the_short_form_kills_at_every_second_request_and_has_each_kind_of_fault
     faults = plan(SHORT, requests, SCENARIO)
     assert {fault.index for fault in faults if fault.blow in KILLS} == killed_at
     assert set(Blow) <= {fault.blow for fault in faults if fault.blow}
+    assert Fault(watch=WatchFault.FREEZE) in faults
+
+
+def test_the_short_form_waits_for_frozen_watches_with_few_run_kinds_only():
+    frozen = [item.name for item in SCENARIOS if Fault(watch=WatchFault.FREEZE) in plan(SHORT, 7, item)]
+    assert frozen == ["evict one", "reset"]
 
 
 def test_run_kinds_have_names_of_their_own():
