@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from ultra_recovery.actions.restart_pods import RestartPods
-from ultra_recovery.apis.recovery_policy import Action
-from ultra_recovery.apis.recovery_run import EffectStatus
+from ultra_recovery.apis.action import Action
+from ultra_recovery.apis.run_status import EffectStatus
 from ultra_recovery.core.action import Planner
 from ultra_recovery.ports import Cluster
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ultra_recovery.apis.recovery_run import EffectOutcome, EffectStatus
+from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus
 from ultra_recovery.core.action import Proposal, StepView
 from ultra_recovery.core.health import PodHealth, judge_pod
 from ultra_recovery.core.objects import Key, Kind, Pod
@@ -25,14 +25,14 @@ class RestartPods:
 
     def propose(self, view: StepView) -> Proposal | None:
         """The next pod: those that are not Ready first, then by name."""
-        evicted = {effect.uid for effect in view.step.effects}
+        evicted = {effect.id for effect in view.step.effects}
         candidates = [pod for pod in self._wanted(view) if pod.meta.uid not in evicted and not pod.meta.deleting]
         if not candidates:
             return None
         pod = min(candidates, key=lambda candidate: (candidate.ready, candidate.meta.key.name))
         others = [other for other in view.target.available(view.now) if other.meta.uid != pod.meta.uid]
         effect = EffectStatus(
-            kind=EVICT, pod=pod.meta.key.name, uid=pod.meta.uid, ready_before=len(others), intent_at=view.now
+            kind=EVICT, object=pod.meta.key.name, id=pod.meta.uid, ready_before=len(others), intent_at=view.now
         )
         return Proposal(effect, pod)
 
@@ -61,12 +61,12 @@ class RestartPods:
 
     def look(self, effect: EffectStatus, view: StepView) -> EffectOutcome | None:
         """A pod that is gone, terminating, or another one under its name: done. Still there: not done."""
-        pod = next((pod for pod in view.target.pods if pod.meta.uid == effect.uid), None)
+        pod = next((pod for pod in view.target.pods if pod.meta.uid == effect.id), None)
         return EffectOutcome.EVICTED if pod is None or pod.meta.deleting else None
 
     def settled(self, effect: EffectStatus, view: StepView) -> bool:
         """The pod is gone or terminating, and one more pod is Ready than were without it, or all that are wanted."""
-        pod = next((pod for pod in view.target.pods if pod.meta.uid == effect.uid), None)
+        pod = next((pod for pod in view.target.pods if pod.meta.uid == effect.id), None)
         if pod is not None and not pod.meta.deleting:
             return False
         replicas = view.target.workload.replicas if view.target.workload else 0
@@ -78,4 +78,4 @@ class RestartPods:
         Raises:
             ApiError: as Cluster.evict.
         """
-        await cluster.evict(Key(Kind.POD, namespace, effect.pod), effect.uid)
+        await cluster.evict(Key(Kind.POD, namespace, effect.object), effect.id)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from ultra_recovery.apis.recovery_run import RunPhase
+from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Kind
 

@@ -11,8 +11,10 @@ from typing import Literal
 
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec, CircuitBreakerStatus
 from ultra_recovery.apis.meta import GROUP, ApiType
-from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec, RecoveryPolicyStatus
-from ultra_recovery.apis.recovery_run import RecoveryRunSpec, RecoveryRunStatus
+from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
+from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
+from ultra_recovery.apis.recovery_run import RecoveryRunSpec
+from ultra_recovery.apis.run_status import RecoveryRunStatus
 
 CATEGORY = "recovery"
 """``kubectl get recovery`` lists the objects of all kinds."""

@@ -16,6 +16,10 @@ API_VERSION = f"{GROUP}/{VERSION}"
 
 RESET_ANNOTATION = f"{GROUP}/reset-requested-at"
 CANCEL_ANNOTATION = f"{GROUP}/cancel-requested-at"
+APPROVE_ANNOTATION = f"{GROUP}/approve"
+REJECT_ANNOTATION = f"{GROUP}/reject"
+PAUSED_ANNOTATION = f"{GROUP}/paused"
+EXCLUDE_LABEL = f"{GROUP}/exclude"
 POLICY_LABEL = f"{GROUP}/policy"
 
 _DURATION = re.compile(r"([0-9]{1,6})(ms|s|m|h)")
@@ -88,6 +92,10 @@ Moments = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("0s
 """A duration that may be zero, to one hour."""
 Hours = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1s", "24h"))]
 """A duration from one second to a day."""
+HalfMinute = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1s", "30s"))]
+"""A duration from one second to half a minute."""
+Days = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1m", "8760h"))]
+"""A duration from one minute to a year."""
 
 
 def format_time(value: datetime) -> str:

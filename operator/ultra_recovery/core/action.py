@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from ultra_recovery.apis.recovery_policy import Action, Limits
-from ultra_recovery.apis.recovery_run import EffectOutcome, EffectStatus, StepStatus
+from ultra_recovery.apis.action import Action
+from ultra_recovery.apis.recovery_policy import Limits
+from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus, StepStatus
 from ultra_recovery.core.facts import TargetFacts
 from ultra_recovery.core.objects import Pod
 from ultra_recovery.core.signals import Signal

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ultra_recovery.apis.policy_status import IncidentState, IncidentStatus
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_policy import IncidentState, IncidentStatus
 from ultra_recovery.apis.recovery_run import Cause, RecoveryRunSpec
 from ultra_recovery.core import naming
 from ultra_recovery.core.facts import PolicyFacts, Refusal
@@ -99,7 +99,7 @@ def _hold(refusal: Refusal, step: IncidentStep, look: datetime | None) -> Decisi
 
 def _start(facts: PolicyFacts, incident: IncidentStatus, step: IncidentStep) -> Decision:
     runs = [run.spec for run in facts.runs if run.spec is not None and run.spec.incident == incident.id]
-    sequence = max((run.sequence for run in runs), default=0) + 1
+    sequence = max((run.sequence or 0 for run in runs), default=0) + 1
     firing = [signal for signal in facts.signals if signal.state is SignalState.FIRING]
     spec = RecoveryRunSpec(
         policy_name=facts.policy.meta.key.name,

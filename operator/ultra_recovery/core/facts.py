@@ -74,7 +74,7 @@ class PolicyFacts:
     @property
     def highest_incident(self) -> int:
         """The highest incident number among the runs of this name."""
-        return max((run.spec.incident for run in self.runs if run.spec is not None), default=0)
+        return max((run.spec.incident or 0 for run in self.runs if run.spec is not None), default=0)
 
     def runs_of(self, incident: int) -> list[Run]:
         """The counted runs of one incident."""

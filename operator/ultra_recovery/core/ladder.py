@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_run import RunPhase, StepResult, StepStatus
+from ultra_recovery.apis.run_status import RunPhase, StepResult, StepStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,10 @@ CLIMBS = {
     StepResult.ERROR: True,
     StepResult.BLOCKED: False,
     StepResult.INCONCLUSIVE: False,
+    StepResult.UNKNOWN: False,
+    StepResult.NOTIFIED: True,
+    StepResult.SKIPPED: True,
+    StepResult.DRY_RUN: True,
 }
 """Whether the next rung is tried after a step with this result."""
 

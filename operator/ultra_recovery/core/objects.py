@@ -11,8 +11,10 @@ from types import MappingProxyType
 
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec, CircuitBreakerStatus
 from ultra_recovery.apis.meta import API_VERSION
-from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec, RecoveryPolicyStatus
-from ultra_recovery.apis.recovery_run import RecoveryRunSpec, RecoveryRunStatus
+from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
+from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
+from ultra_recovery.apis.recovery_run import RecoveryRunSpec
+from ultra_recovery.apis.run_status import RecoveryRunStatus
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 

@@ -6,14 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ultra_recovery.apis.meta import Condition
+from ultra_recovery.apis.policy_status import IncidentState, IncidentStatus, LastDecision, LastRun, RecoveryPolicyStatus
 from ultra_recovery.apis.reasons import ConditionType, Reason
-from ultra_recovery.apis.recovery_policy import (
-    IncidentState,
-    IncidentStatus,
-    LastDecision,
-    LastRun,
-    RecoveryPolicyStatus,
-)
 from ultra_recovery.core import conditions
 from ultra_recovery.core.conditions import Wanted
 from ultra_recovery.core.decide import Decision, DecisionKind

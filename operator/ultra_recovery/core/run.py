@@ -15,12 +15,8 @@ from datetime import datetime, timedelta
 from ultra_recovery.apis.meta import CANCEL_ANNOTATION
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_policy import Mode
-from ultra_recovery.apis.recovery_run import (
-    EffectStatus,
-    RecoveryRunSpec,
-    RecoveryRunStatus,
-    RunPhase,
-)
+from ultra_recovery.apis.recovery_run import RecoveryRunSpec
+from ultra_recovery.apis.run_status import EffectStatus, RecoveryRunStatus, RunPhase
 from ultra_recovery.core import run_record as record
 from ultra_recovery.core.action import Planner
 from ultra_recovery.core.facts import Problem, RunFacts

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from ultra_recovery.apis.policy_status import IncidentStatus
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_policy import IncidentStatus, Mode
-from ultra_recovery.apis.recovery_run import RunPhase
+from ultra_recovery.apis.recovery_policy import Mode
+from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core.facts import PolicyFacts, Refusal
 from ultra_recovery.core.objects import Run
 from ultra_recovery.core.signals import any_firing

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from ultra_recovery.apis.policy_status import IncidentStatus
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_policy import IncidentStatus, RecoveryPolicySpec
-from ultra_recovery.apis.recovery_run import (
-    MAX_LISTED_PODS,
+from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
+from ultra_recovery.apis.run_status import (
+    MAX_LISTED_EFFECTS,
     EffectOutcome,
     EffectStatus,
     Plan,
@@ -123,7 +124,7 @@ def begin_action(status: RecoveryRunStatus, pods_until: datetime | None, now: da
 def intend(status: RecoveryRunStatus, effect: EffectStatus, now: datetime) -> RecoveryRunStatus:
     """Write the intent of one effect: all that is needed to resume it. The latest twenty are kept."""
     resumed = resume(status, now)
-    effects = [*resumed.steps[-1].effects, effect][-MAX_LISTED_PODS:]
+    effects = [*resumed.steps[-1].effects, effect][-MAX_LISTED_EFFECTS:]
     return change_step(resumed, effects=effects)
 
 
@@ -135,7 +136,7 @@ def record_outcome(
     step = status.steps[-1]
     update = {"outcome": outcome, "outcome_at": now, "message": message[:_MAX_TEXT] if message else None}
     effects = [
-        effect.model_copy(update=update) if effect.uid == uid and effect.outcome is None else effect
+        effect.model_copy(update=update) if effect.id == uid and effect.outcome is None else effect
         for effect in step.effects
     ]
     reached = step.effect_count + (outcome is EffectOutcome.EVICTED)
@@ -145,7 +146,7 @@ def record_outcome(
 def record_replaced(status: RecoveryRunStatus, uid: str, now: datetime) -> RecoveryRunStatus:
     """Write that the replacement of an evicted pod was seen Ready."""
     effects = [
-        effect.model_copy(update={"replaced_at": now}) if effect.uid == uid else effect
+        effect.model_copy(update={"settled_at": now}) if effect.id == uid else effect
         for effect in status.steps[-1].effects
     ]
     return change_step(status, effects=effects)

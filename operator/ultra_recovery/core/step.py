@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ultra_recovery.apis.action import Step
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_policy import Step
-from ultra_recovery.apis.recovery_run import (
+from ultra_recovery.apis.run_status import (
     EffectOutcome,
     EffectStatus,
     Plan,
@@ -177,7 +177,7 @@ def _acting(here: _Here) -> StepAdvance:
 
 
 def _unsettled(effect: EffectStatus) -> bool:
-    return effect.outcome in (EffectOutcome.EVICTED, EffectOutcome.GONE) and effect.replaced_at is None
+    return effect.outcome in (EffectOutcome.EVICTED, EffectOutcome.GONE) and effect.settled_at is None
 
 
 def _enough(here: _Here) -> bool:
@@ -201,14 +201,14 @@ def _pending_effect(here: _Here, view: StepView, effect: EffectStatus) -> StepAd
     """An intent without an outcome: look first, then ask the gates again, then repeat the same effect."""
     outcome = here.planner.look(effect, view)
     if outcome is not None:
-        return StepAdvance(record.record_outcome(here.status, effect.uid, outcome, None, here.now))
+        return StepAdvance(record.record_outcome(here.status, effect.id, outcome, None, here.now))
     refused = here.facts.refused
     gate = refused or first_step_refusal(
         EffectRequest(here.planner.action_class, here.facts.target, here.plan.limits), here.now
     )
     if _enough(here) or (gate is not None and not here.fits):
         # The server said no, or was never asked since the last look: without an outcome there was no effect.
-        status = record.record_outcome(here.status, effect.uid, EffectOutcome.WITHDRAWN, None, here.now)
+        status = record.record_outcome(here.status, effect.id, EffectOutcome.WITHDRAWN, None, here.now)
         if gate is None or _enough(here):
             return StepAdvance(status)
         return StepAdvance(record.finish_step(status, StepResult.BLOCKED, gate.reason, gate.message, here.now))
@@ -220,10 +220,10 @@ def _pending_effect(here: _Here, view: StepView, effect: EffectStatus) -> StepAd
 def _settle(here: _Here, view: StepView, effect: EffectStatus) -> StepAdvance:
     """Wait for the consequence of an effect: the replacement Ready, inside the step's timeout."""
     if here.planner.settled(effect, view):
-        return StepAdvance(record.record_replaced(here.status, effect.uid, here.now))
+        return StepAdvance(record.record_replaced(here.status, effect.id, here.now))
     left = here.rung.timeout - here.acted_for
     if left <= timedelta(0):
-        message = f"the replacement of {effect.pod} was not Ready within the step's timeout"
+        message = f"the replacement of {effect.object} was not Ready within the step's timeout"
         return _end_step(here, StepResult.UNVERIFIED, Reason.STEP_TIMEOUT, message)
     return StepAdvance(here.status, next_look=here.now + min(left, LOOK))
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from ultra_recovery.apis.meta import API_VERSION, POLICY_LABEL, RESET_ANNOTATION
+from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec, RecoveryPolicyStatus
+from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
 from ultra_recovery.core.decide import Decision, DecisionKind, decide
 from ultra_recovery.core.errors import AlreadyExists
 from ultra_recovery.core.facts import PolicyFacts, Problem

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
 from ultra_recovery.apis.reasons import ConditionType, Reason
-from ultra_recovery.apis.recovery_policy import RecoveryPolicyStatus
 from ultra_recovery.core.decide import Decision, DecisionKind
 from ultra_recovery.core.facts import PolicyFacts, Problem
 from ultra_recovery.core.notices import Notice, Topic

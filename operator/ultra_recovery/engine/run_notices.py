@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_run import EffectOutcome, RecoveryRunStatus, RunPhase, StepStatus
+from ultra_recovery.apis.run_status import EffectOutcome, RecoveryRunStatus, RunPhase, StepStatus
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Run
 
@@ -61,13 +61,13 @@ def _step(run: Run, step: StepStatus, before: StepStatus | None) -> list[Notice]
     if waits and (before is None or before.reason != step.reason) and step.reason is not None:
         message = f"step {step.name} waits: {step.message}"
         news.append(Notice(Topic.STEP, key, uid, Reason(step.reason), message, warning=True, labels=labels))
-    known = {effect.uid: effect for effect in before.effects} if before else {}
+    known = {effect.id: effect for effect in before.effects} if before else {}
     for effect in step.effects:
-        seen = known.get(effect.uid)
+        seen = known.get(effect.id)
         if effect.outcome is not None and (seen is None or seen.outcome is None):
             done = effect.outcome is EffectOutcome.EVICTED
             reason = Reason.EVICTED if done else Reason.EFFECT_FAILED if effect.message else Reason.NOTHING_TO_DO
-            message = f"step {step.name}: pod {effect.pod}: {effect.outcome}"
+            message = f"step {step.name}: pod {effect.object}: {effect.outcome}"
             labelled = {**labels, "kind": effect.kind, "outcome": effect.outcome}
             news.append(Notice(Topic.EFFECT, key, uid, reason, message, not done, labels=labelled))
     if step.result is not None and (before is None or before.result is None):

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from ultra_recovery.actions.registry import Performer, find_action
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_run import EffectOutcome, EffectStatus, RecoveryRunStatus, RunPhase, StepState
+from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus, RecoveryRunStatus, RunPhase, StepState
 from ultra_recovery.core.errors import ApiError, Conflict, Forbidden, NotFound, Rejected, TooManyRequests
 from ultra_recovery.core.facts import Refusal
 from ultra_recovery.core.objects import Key, Kind, Run
@@ -131,7 +131,7 @@ class Runs:
         self._refused.pop(run.meta.uid, None)
         stored = self._table.get(key)
         if isinstance(stored, Run):
-            status = record_outcome(stored.status, effect.uid, outcome, message, self._clock.now())
+            status = record_outcome(stored.status, effect.id, outcome, message, self._clock.now())
             await self._write(stored, status)
 
     def _refuse(self, run: Run, error: ApiError) -> None:

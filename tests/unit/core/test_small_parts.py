@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ultra_recovery.apis.meta import format_duration, parse_duration
 from ultra_recovery.apis.reasons import ConditionType, Reason
-from ultra_recovery.apis.recovery_run import RunPhase, StepResult, StepState, StepStatus
+from ultra_recovery.apis.run_status import RunPhase, StepResult, StepState, StepStatus
 from ultra_recovery.core.conditions import Wanted, merge
 from ultra_recovery.core.health import PodHealth, judge_pod, share_of
 from ultra_recovery.core.ladder import CLIMBS, ending_of

@@ -59,6 +59,11 @@ class KubernetesObjects:
         """Create a RecoveryRun and return it as stored."""
         return await self._connection.request("POST", path_of(Kind.RUN, namespace), body=document)
 
+    async def delete_run(self, namespace: str, name: str, uid: str) -> None:
+        """Delete a RecoveryRun, under the condition that it is the one with this UID."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        await self._connection.request("DELETE", path_of(Kind.RUN, namespace, name), body=options)
+
     async def write_status(
         self, key: Key, status: Mapping[str, Any], previous: Mapping[str, Any], version: str
     ) -> Mapping[str, Any]:

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 from ultra_recovery.adapters.memory.faults import CrashError, Faults, Request
 from ultra_recovery.adapters.memory.store import MemoryStore, timestamp
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerStatus
-from ultra_recovery.apis.recovery_policy import RecoveryPolicyStatus
-from ultra_recovery.apis.recovery_run import RecoveryRunSpec, RecoveryRunStatus
+from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
+from ultra_recovery.apis.recovery_run import RecoveryRunSpec
+from ultra_recovery.apis.run_status import RecoveryRunStatus
 from ultra_recovery.core.errors import AlreadyExists, ApiError, Conflict, NotFound, Rejected, TooManyRequests
 from ultra_recovery.core.merge import apply_merge_patch, merge_patch
 from ultra_recovery.core.objects import AnyObject, Key, Kind
@@ -81,6 +82,18 @@ class MemoryApi:
             return self.store.add(Kind.RUN, fresh)
 
         return await self._request("create", Kind.RUN, namespace, document["metadata"]["name"], handle)
+
+    async def delete_run(self, namespace: str, name: str, uid: str) -> None:
+        """Delete a run at once, if it has this UID."""
+        key = Key(Kind.RUN, namespace, name)
+
+        def handle() -> None:
+            found = self.store.find(key)["metadata"]["uid"]
+            if found != uid:
+                raise Conflict(f"{key}: UID in precondition: {uid}, UID in object meta: {found}")
+            self.store.remove(key)
+
+        await self._request("delete", Kind.RUN, namespace, name, handle)
 
     async def write_status(
         self, key: Key, status: Mapping[str, Any], previous: Mapping[str, Any], version: str
