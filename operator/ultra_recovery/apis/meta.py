@@ -88,6 +88,8 @@ Moments = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("0s
 """A duration that may be zero, to one hour."""
 Hours = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1s", "24h"))]
 """A duration from one second to a day."""
+Instants = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1ms", "1h"))]
+"""A duration from one millisecond to one hour."""
 
 
 def format_time(value: datetime) -> str:
