@@ -72,6 +72,8 @@ CIRCUIT_BREAKER = Kind(
         Column("Target", ".status.target", "What is probed."),
         Column("Since", ".status.since", "Time since the state was entered.", type="date"),
         Column("Next", ".status.nextProbeAt", "When the next probe is due; only while Open."),
+        Column("Override", ".status.override.state", "The override that is in force.", wide=True),
+        Column("Would-Be", ".status.wouldBe.state", "The state without the override MetricsOnly.", wide=True),
         Column("Failures", ".status.consecutiveFailures", "Failures in a row.", type="integer", wide=True),
         Column("Reason", ".status.reason", "Why the breaker is in its state.", wide=True),
         Column("Message", ".status.message", "A sentence on the last result that mattered.", wide=True),

@@ -96,6 +96,8 @@ HalfMinute = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema(
 """A duration from one second to half a minute."""
 Days = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1m", "8760h"))]
 """A duration from one minute to a year."""
+Instants = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1ms", "1h"))]
+"""A duration from one millisecond to one hour."""
 
 
 def format_time(value: datetime) -> str:

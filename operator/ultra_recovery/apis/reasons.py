@@ -98,6 +98,17 @@ class Reason(StrEnum):
     POLICY_GONE = "PolicyGone"
     CANCEL_REQUESTED = "CancelRequested"
     NO_SIGNAL = "NoSignal"
+    # Breaker: windows, overrides, queries
+    FAILURE_RATE_REACHED = "FailureRateReached"
+    SLOW_CALL_RATE_REACHED = "SlowCallRateReached"
+    FORCED_OPEN = "ForcedOpen"
+    DISABLED = "Disabled"
+    METRICS_ONLY = "MetricsOnly"
+    OVERRIDE_EXPIRED = "OverrideExpired"
+    OVERRIDE_REMOVED = "OverrideRemoved"
+    RESET_REFUSED = "ResetRefused"
+    WOULD_MOVE = "WouldMove"
+    NO_DATA = "NoData"
     # The process
     LEADER_ELECTED = "LeaderElected"
     LEADER_LOST = "LeaderLost"
@@ -161,6 +172,16 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.POLICY_GONE: "The policy was deleted.",
     Reason.CANCEL_REQUESTED: "Somebody asked for the run to be cancelled by annotation.",
     Reason.NO_SIGNAL: "There was no signal to verify the step by.",
+    Reason.FAILURE_RATE_REACHED: "The share of failed calls in the window reached window.failureRatePercent.",
+    Reason.SLOW_CALL_RATE_REACHED: "The share of slow calls in the window reached window.slowCall.ratePercent.",
+    Reason.FORCED_OPEN: "Somebody holds the breaker Open by spec.override, whatever the probes say.",
+    Reason.DISABLED: "Somebody holds the breaker Closed by spec.override; it is not probed.",
+    Reason.METRICS_ONLY: "Somebody holds the breaker Closed by spec.override; status.wouldBe shows what it would be.",
+    Reason.OVERRIDE_EXPIRED: "The time of spec.override is over; the probes decide again.",
+    Reason.OVERRIDE_REMOVED: "spec.override was removed; the probes decide again.",
+    Reason.RESET_REFUSED: "A breaker is not reset while spec.override is in force; remove the override first.",
+    Reason.WOULD_MOVE: "Without the override MetricsOnly the breaker would have changed its state.",
+    Reason.NO_DATA: "The query has no sample, or one that is no number, so nothing is known about the target.",
     Reason.LEADER_ELECTED: "This process leads: it probes and acts.",
     Reason.LEADER_LOST: "This process does not lead any more: it neither probes nor acts.",
 }

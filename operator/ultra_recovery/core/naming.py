@@ -31,5 +31,8 @@ def lease_name(key: Key) -> str:
 
 
 def spec_digest(part: ApiType) -> str:
-    """Digest of a part of a spec, to see across restarts whether it was changed."""
-    return hashlib.sha256(part.model_dump_json(by_alias=True).encode()).hexdigest()[:16]
+    """Digest of a part of a spec, to see across restarts whether it was changed.
+
+    What equals its default is left out: a newer version with more fields finds the same digest.
+    """
+    return hashlib.sha256(part.model_dump_json(by_alias=True, exclude_defaults=True).encode()).hexdigest()[:16]

@@ -15,6 +15,7 @@ class Topic(StrEnum):
 
     BREAKER_TRANSITION = "breaker_transition"
     BREAKER_PROBE = "breaker_probe"
+    BREAKER_NOTE = "breaker_note"
     ENFORCEMENT = "enforcement"
     DECISION = "decision"
     INCIDENT = "incident"

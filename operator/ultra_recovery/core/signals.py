@@ -85,6 +85,9 @@ def _circuit_open(trigger: Trigger, breaker: str, observed: Observed, now: datet
         return Signal(trigger.name, SignalState.UNKNOWN, f"nothing is known of breaker {breaker} yet")
     good_since = snapshot.good_since if snapshot.last and snapshot.last.outcome is Outcome.SUCCESS else None
     fresh_at = snapshot.last.finished_at if snapshot.last else None
+    if snapshot.override is not None:
+        message = f"breaker {breaker} neither fires nor clears: {snapshot.override.sentence}"
+        return Signal(trigger.name, SignalState.NEITHER, message, good_since=good_since, fresh_at=fresh_at)
     if snapshot.state is BreakerState.OPEN:
         state, fires_at = _held(snapshot.since, trigger.hold, now)
         message = f"breaker {breaker} is Open: {snapshot.message}"
