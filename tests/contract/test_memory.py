@@ -24,6 +24,7 @@ class MemoryWorld:
     def __init__(self) -> None:
         self.objects = self.cluster = self.leases = MemoryApi(FakeClock())
         self._store = self.objects.store
+        self._store.add(Kind.NAMESPACE, {"metadata": {"name": self.namespace}})
 
     async def add(self, kind: Kind, document: Mapping[str, Any]) -> Mapping[str, Any]:
         meta = {**document["metadata"], "namespace": self.namespace}

@@ -137,6 +137,12 @@ class TestObjectsInKubernetes(ObjectsContract):
             "orders"
         ]
 
+    async def test_named_namespaces_are_read_one_by_one_and_a_missing_one_is_left_out(self, world: KubernetesWorld):
+        objects = KubernetesObjects(world.connection, [world.namespace, "there-is-none"])
+        version, documents = await objects.list(Kind.NAMESPACE)
+        assert [item["metadata"]["name"] for item in documents] == [world.namespace]
+        assert int(version) >= int(documents[0]["metadata"]["resourceVersion"])
+
     async def test_items_of_built_in_kinds_say_what_they_are(self, world: KubernetesWorld):
         _, services = await world.objects.list(Kind.SERVICE)
         assert {(item["apiVersion"], item["kind"]) for item in services} == {("v1", "Service")}

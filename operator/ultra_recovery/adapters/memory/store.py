@@ -85,7 +85,9 @@ class MemoryStore:
         """
         fresh = copy.deepcopy(dict(document))
         meta = fresh.setdefault("metadata", {})
-        key = Key(kind, meta.setdefault("namespace", "default"), meta["name"])
+        if kind.namespaced:
+            meta.setdefault("namespace", "default")
+        key = Key(kind, meta.get("namespace", ""), meta["name"])
         if key in self.documents:
             raise AlreadyExists(f"{key} already exists")
         fresh.setdefault("apiVersion", kind.api_version)
