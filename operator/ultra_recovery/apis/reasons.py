@@ -98,6 +98,8 @@ class Reason(StrEnum):
     POLICY_GONE = "PolicyGone"
     CANCEL_REQUESTED = "CancelRequested"
     NO_SIGNAL = "NoSignal"
+    # Custom actions
+    CRON_JOB_UNUSABLE = "CronJobUnusable"
     # The process
     LEADER_ELECTED = "LeaderElected"
     LEADER_LOST = "LeaderLost"
@@ -161,6 +163,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.POLICY_GONE: "The policy was deleted.",
     Reason.CANCEL_REQUESTED: "Somebody asked for the run to be cancelled by annotation.",
     Reason.NO_SIGNAL: "There was no signal to verify the step by.",
+    Reason.CRON_JOB_UNUSABLE: "No Job can be made of the step's CronJob: it is not suspended, is going or is empty.",
     Reason.LEADER_ELECTED: "This process leads: it probes and acts.",
     Reason.LEADER_LOST: "This process does not lead any more: it neither probes nor acts.",
 }
