@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.contract.cluster_contract import ClusterContract
+from tests.contract.jobs_contract import JobsContract
 from tests.contract.leases_contract import LeasesContract
 from tests.contract.objects_contract import ObjectsContract
 from tests.contract.world import World, breaker, run
@@ -20,6 +21,7 @@ from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
 from ultra_recovery.adapters.kubernetes.connection import MERGE_PATCH, Connection
 from ultra_recovery.adapters.kubernetes.events import EventSink
+from ultra_recovery.adapters.kubernetes.jobs import KubernetesJobs
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases
 from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
 from ultra_recovery.adapters.kubernetes.paths import path, path_of
@@ -42,6 +44,7 @@ class KubernetesWorld:
         self.objects = KubernetesObjects(connection)
         self.cluster = KubernetesCluster(connection)
         self.leases = KubernetesLeases(connection)
+        self.jobs = KubernetesJobs(connection)
 
     async def add(self, kind: Kind, document: Mapping[str, Any]) -> Mapping[str, Any]:
         return await self.connection.request("POST", path_of(kind, self.namespace), body=document)
@@ -78,6 +81,9 @@ class KubernetesWorld:
 
         await until(runs)
         return str(pod["metadata"]["uid"])
+
+    async def add_cron_job(self, document: Mapping[str, Any]) -> None:
+        await self.connection.request("POST", path("batch/v1", "cronjobs", self.namespace), body=document)
 
     async def protect_pods(self, *names: str) -> None:
         for name in names or ("web",):
@@ -173,6 +179,10 @@ class TestClusterInKubernetes(ClusterContract):
 
 
 class TestLeasesInKubernetes(LeasesContract):
+    pass
+
+
+class TestJobsInKubernetes(JobsContract):
     pass
 
 
