@@ -109,6 +109,8 @@ class Reason(StrEnum):
     RESET_REFUSED = "ResetRefused"
     WOULD_MOVE = "WouldMove"
     NO_DATA = "NoData"
+    # Custom actions
+    CRON_JOB_UNUSABLE = "CronJobUnusable"
     # The process
     LEADER_ELECTED = "LeaderElected"
     LEADER_LOST = "LeaderLost"
@@ -182,6 +184,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.RESET_REFUSED: "A breaker is not reset while spec.override is in force; remove the override first.",
     Reason.WOULD_MOVE: "Without the override MetricsOnly the breaker would have changed its state.",
     Reason.NO_DATA: "The query has no sample, or one that is no number, so nothing is known about the target.",
+    Reason.CRON_JOB_UNUSABLE: "No Job can be made of the step's CronJob: it is not suspended, is going or is empty.",
     Reason.LEADER_ELECTED: "This process leads: it probes and acts.",
     Reason.LEADER_LOST: "This process does not lead any more: it neither probes nor acts.",
 }

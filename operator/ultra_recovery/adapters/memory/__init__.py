@@ -3,6 +3,7 @@
 from ultra_recovery.adapters.memory.api import MemoryApi
 from ultra_recovery.adapters.memory.clock import FakeClock, FixedRandom
 from ultra_recovery.adapters.memory.faults import CrashError, Faults, Moment, Request
+from ultra_recovery.adapters.memory.jobs import JobController, JobPlan, add_cron_job
 from ultra_recovery.adapters.memory.prober import ProbeCall, ScriptedProber
 from ultra_recovery.adapters.memory.sink import MemorySink
 from ultra_recovery.adapters.memory.store import MemoryStore
@@ -13,6 +14,8 @@ __all__ = [
     "FakeClock",
     "Faults",
     "FixedRandom",
+    "JobController",
+    "JobPlan",
     "MemoryApi",
     "MemorySink",
     "MemoryStore",
@@ -21,4 +24,5 @@ __all__ = [
     "Request",
     "ScriptedProber",
     "Workloads",
+    "add_cron_job",
 ]
