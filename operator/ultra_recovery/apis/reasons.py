@@ -114,6 +114,10 @@ class Reason(StrEnum):
     # The process
     LEADER_ELECTED = "LeaderElected"
     LEADER_LOST = "LeaderLost"
+    # Rails that look at more than one policy, or at the calendar
+    MAINTENANCE_WINDOW = "MaintenanceWindow"
+    STORM = "Storm"
+    BUDGET = "Budget"
 
 
 REASON_SENTENCES: dict[Reason, str] = {
@@ -187,4 +191,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.CRON_JOB_UNUSABLE: "No Job can be made of the step's CronJob: it is not suspended, is going or is empty.",
     Reason.LEADER_ELECTED: "This process leads: it probes and acts.",
     Reason.LEADER_LOST: "This process does not lead any more: it neither probes nor acts.",
+    Reason.MAINTENANCE_WINDOW: "A maintenance window of effect Deny is open, or none of effect Allow is.",
+    Reason.STORM: "So many targets of the namespace fell ill at once that the cause lies elsewhere.",
+    Reason.BUDGET: "As many runs as the policy, workload, namespace or cluster may have started lately.",
 }
