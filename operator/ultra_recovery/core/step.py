@@ -21,7 +21,7 @@ from ultra_recovery.core import run_record as record
 from ultra_recovery.core.action import Planner, StepView
 from ultra_recovery.core.facts import Problem, Refusal, RunFacts
 from ultra_recovery.core.ladder import climbs, ending_of
-from ultra_recovery.core.signals import SignalState, all_clear, fresh_at, good_since
+from ultra_recovery.core.signals import SignalState, all_clear, fresh_at, good_since, next_change
 from ultra_recovery.core.step_gates import EffectRequest, first_step_refusal
 
 LOOK = timedelta(seconds=1)
@@ -166,7 +166,7 @@ def _acting(here: _Here) -> StepAdvance:
         return _end_step(here, StepResult.ERROR, Reason.EFFECT_FAILED, failed.message or "the effect was refused")
     proposal = None if _enough(here) else here.planner.propose(view)
     if proposal is None:
-        return _leave_action(here)
+        return _await_pending(here) or _leave_action(here)
     if here.acted_for >= here.rung.timeout:
         return _end_step(here, StepResult.UNVERIFIED, Reason.STEP_TIMEOUT, f"not done within {here.rung.timeout}")
     request = EffectRequest(here.planner.action_class, here.facts.target, here.plan.limits, proposal.pod)
@@ -183,6 +183,17 @@ def _unsettled(effect: EffectStatus) -> bool:
 def _enough(here: _Here) -> bool:
     """Whether no further effect is wanted: somebody stops the run, changed the target, or all is well again."""
     return here.stop is not None or here.rolled_out or all_clear(here.facts.signals)
+
+
+def _await_pending(here: _Here) -> StepAdvance | None:
+    """Nothing to act on yet, but a trigger's condition holds and its `for` runs: wait inside the step's timeout.
+
+    A leader that has just started knows nothing of the time before it: without this wait it would find nothing to do.
+    """
+    fires_at, left = next_change(here.facts.signals), here.rung.timeout - here.acted_for
+    if fires_at is None or left <= timedelta(0) or _enough(here):
+        return None
+    return StepAdvance(here.status, next_look=min(fires_at, here.now + min(left, LOOK)))
 
 
 def _leave_action(here: _Here) -> StepAdvance:

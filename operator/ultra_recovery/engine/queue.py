@@ -8,7 +8,7 @@ import heapq
 import logging
 from collections.abc import Awaitable, Callable
 
-from ultra_recovery.core.errors import ApiError, Conflict, NotLeader
+from ultra_recovery.core.errors import ApiError, Conflict, NotLeader, TooManyRequests
 from ultra_recovery.core.objects import Key
 from ultra_recovery.ports import Clock
 
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 Worker = Callable[[Key], Awaitable[float | None]]
 _CONFLICT_DELAY = 0.1
 _FIRST_DELAY, _MAX_DELAY = 0.5, 5.0
+_LONGEST_HOLD = 30.0
+"""A server that asks for more than this is asked again all the same."""
 
 
 class WorkQueue:
@@ -34,6 +36,7 @@ class WorkQueue:
         self._heap: list[tuple[float, Key]] = []
         self._busy: set[Key] = set()
         self._failures: dict[Key, int] = {}
+        self._held: dict[Key, float] = {}
         self._wake = asyncio.Event()
 
     def add(self, key: Key, delay: float = 0.0) -> None:
@@ -63,10 +66,16 @@ class WorkQueue:
             if key in self._busy:
                 later.append((due, key))
                 continue
+            held = self._held.pop(key, 0.0)
+            if held > now:
+                # An event must not shorten the wait that the API server asked for.
+                self._held[key] = held
+                later.append((held, key))
+                continue
             del self._due[key]
             taken.append(key)
         for entry in later:
-            # Added again while in work: _handle wakes the queue when it is done.
+            # Added again while in work, when _handle wakes the queue as it is done; or held back.
             self._due[entry[1]] = entry[0]
             heapq.heappush(self._heap, entry)
         return taken
@@ -86,6 +95,9 @@ class WorkQueue:
             delay = _CONFLICT_DELAY
         except (ApiError, NotLeader) as error:
             delay = self._back_off(key)
+            if isinstance(error, TooManyRequests) and error.retry_after:
+                delay = max(delay, min(error.retry_after, _LONGEST_HOLD))
+                self._held[key] = self._clock.boottime() + delay
             log.warning("cannot go on now", extra={"object": str(key), "error": str(error), "retry_seconds": delay})
         except Exception:
             # A bug that one object brings out must not stop the care for all others.

@@ -197,3 +197,23 @@ async def test_while_the_api_server_is_gone_nothing_is_done_and_afterwards_all_i
         api.faults.outage = False
         await world.until(lambda: bool(world.runs()) and world.runs()[0].completed)
     assert world.runs()[0].status.phase is RunPhase.SUCCEEDED
+
+
+@pytest.mark.parametrize("hung", [1, 3])
+async def test_an_operator_that_starts_anew_goes_on_with_the_run_although_it_knows_nothing_of_the_time_before(
+    hung: int,
+):
+    world = World()
+    world.workloads.deployment(NS, "web", 3)
+    world.policy()
+    victims = sorted(world.uids())[:hung]
+    async with world.operator():
+        await world.clock.sleep(5)
+        for name in victims:
+            world.workloads.set_ready(Key(Kind.POD, NS, name), False)
+        await world.until(lambda: bool(world.runs()) and world.runs()[0].status.phase is RunPhase.RUNNING)
+    async with world.operator():
+        await world.until(lambda: bool(world.runs()) and world.runs()[0].completed)
+    run = world.runs()[0]
+    assert run.status.phase is RunPhase.SUCCEEDED, run.status
+    assert run.status.steps[0].effect_count == hung

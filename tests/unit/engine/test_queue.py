@@ -1,0 +1,44 @@
+"""The queue: what was refused waits as long as the API server asked for, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ultra_recovery.adapters.memory import FakeClock
+from ultra_recovery.core.errors import TooManyRequests, Unavailable
+from ultra_recovery.core.objects import Key, Kind
+from ultra_recovery.engine.queue import WorkQueue
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+KEY = Key(Kind.RUN, "shop", "web-1-1")
+
+
+@pytest.mark.parametrize(
+    ("error", "wait"),
+    [
+        pytest.param(TooManyRequests("busy", retry_after=7), 7.0, id="as-long-as-asked"),
+        pytest.param(TooManyRequests("busy", retry_after=3600), 30.0, id="not-for-ever"),
+        pytest.param(Unavailable("no answer"), 0.1, id="an-event-shortens-a-back-off-of-our-own"),
+    ],
+)
+async def test_a_key_that_was_refused_is_looked_at_again_when_the_server_wants(error: Exception, wait: float):
+    clock = FakeClock()
+    looks: list[float] = []
+
+    async def look(key: Key) -> float | None:
+        looks.append(clock.boottime())
+        if len(looks) == 1:
+            raise error
+        return None
+
+    queue = WorkQueue("runs", look, clock)
+    task = asyncio.ensure_future(queue.run())
+    queue.add(KEY)
+    for _ in range(400):
+        await clock.sleep(0.1)
+        queue.add(KEY) if len(looks) < 2 else None
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert looks[1] - looks[0] == pytest.approx(wait, abs=0.11)
