@@ -33,6 +33,8 @@ _MARGIN = timedelta(hours=3)
 """More than any change of clocks: within this of one, wall clock and time do not run in the same order."""
 _MOST_JOINED = 16
 """So many touching windows are followed to their end; of more, the next look follows the rest."""
+_NO_PLACES = ("localtime", "posixrules", "Factory", "posix/", "right/")
+"""Files that some machines have beside the zones: they mean something else on each of them."""
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -133,9 +135,7 @@ def _minute(now: datetime) -> datetime:
 @lru_cache(maxsize=4096)
 def _problem(schedule: str, zone: str) -> str:
     """What is wrong with a schedule or a time zone, beginning with the field; empty when nothing is."""
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    if not _is_zone(zone):
         return f"timeZone: {zone} is not in the time zone database; write a name such as Europe/Berlin or UTC"
     if len(schedule.split()) != 5:
         return f"schedule: {schedule!r} must have five fields: minute, hour, day of month, month, day of week"
@@ -144,6 +144,14 @@ def _problem(schedule: str, zone: str) -> str:
     except CronSimError as error:
         return f"schedule: {str(error).lower()} in {schedule!r}; write five cron fields such as 0 2 * * *"
     return "" if opens else f"schedule: {schedule!r} never comes; write five cron fields such as 0 2 * * *"
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return not name.startswith(_NO_PLACES)
 
 
 @lru_cache(maxsize=4096)

@@ -190,6 +190,7 @@ def test_a_refusal_names_the_window_and_the_moment():
         pytest.param("0 0 30 2 *", "UTC", "schedule: bad day-of-month", id="February 30"),
         pytest.param("0 2 * * *", "Europe/Belin", "timeZone: Europe/Belin", id="misspelt zone"),
         pytest.param("0 2 * * *", "Europe", "timeZone: Europe ", id="a folder of zones"),
+        pytest.param("0 2 * * *", "localtime", "timeZone: localtime", id="the machine's own zone"),
         pytest.param("0 2 * * *", "CEST", "timeZone: CEST", id="a summer time's name"),
     ],
 )
@@ -203,6 +204,22 @@ def test_a_window_that_cannot_be_read_is_named_with_its_field_and_refuses(schedu
     assert refusal is not None
     assert refusal.next_look is None
     assert field in refusal.message
+
+
+fields = st.text("0123456789*,/?#-LWS", min_size=1, max_size=6) | st.sampled_from(["*", "*/5", "1-3", "mon", "L"])
+
+
+@given(st.lists(fields, min_size=5, max_size=5).map(" ".join), st.sampled_from(["Deny", "Allow"]))
+def test_whatever_the_api_server_lets_through_is_read_or_refused(schedule, effect):
+    now = at("2026-10-25T00:30")
+    drawn = window(schedule, zone=BERLIN, effect=effect)
+    refusal = window_refusal([drawn], now)
+    try:
+        times = parse_window(drawn)
+    except SpecError:
+        assert refusal is not None
+    else:
+        assert (refusal is not None) is ((times.closes_at(now) is not None) is (effect == "Deny"))
 
 
 schedules = st.sampled_from(
