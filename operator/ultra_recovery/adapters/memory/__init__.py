@@ -5,6 +5,7 @@ from ultra_recovery.adapters.memory.caller import MadeCall, ScriptedCaller
 from ultra_recovery.adapters.memory.clock import FakeClock, FixedRandom
 from ultra_recovery.adapters.memory.faults import CrashError, Faults, Moment, Request
 from ultra_recovery.adapters.memory.jobs import JobController, JobPlan, add_cron_job
+from ultra_recovery.adapters.memory.messenger import MemoryMessenger
 from ultra_recovery.adapters.memory.prober import ProbeCall, ScriptedProber
 from ultra_recovery.adapters.memory.sink import MemorySink
 from ultra_recovery.adapters.memory.store import MemoryStore
@@ -19,6 +20,7 @@ __all__ = [
     "JobPlan",
     "MadeCall",
     "MemoryApi",
+    "MemoryMessenger",
     "MemorySink",
     "MemoryStore",
     "Moment",
