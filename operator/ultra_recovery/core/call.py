@@ -58,6 +58,7 @@ class Message:
     Attributes:
         key: dedupe key; the same key is delivered at least once and, within the life of a process, at most once.
         data: the CloudEvents `data`, JSON values only, no secret and no byte of anybody's answer.
+        topic: what it is about: the last part of the CloudEvents `type`.
     """
 
     key: str
@@ -65,6 +66,7 @@ class Message:
     endpoint: HttpEndpoint
     subject: str
     data: Mapping[str, object]
+    topic: str = "notification"
 
 
 class Delivery(StrEnum):
