@@ -22,9 +22,9 @@ class Settings:
         watch_namespaces: ULTRA_WATCH_NAMESPACES. Names separated by commas; empty: the whole cluster.
         identity: ULTRA_IDENTITY. Name of this process in the Lease. Default: the host name, which is the pod's.
         pod_ips: ULTRA_POD_IPS. The pod's own addresses, separated by commas: never probed.
-        probe_allow: ULTRA_PROBE_ALLOW. Addresses outside the namespace that breakers may probe: host patterns, IP
-            addresses or ranges, each with an optional port, separated by commas. Default: none. Example:
-            "*.example.com:443,10.20.0.0/16".
+        probe_allow: ULTRA_PROBE_ALLOW. Addresses outside the namespace that breakers may probe and that hooks and
+            webhooks may be sent to: host patterns, IP addresses or ranges, each with an optional port, separated by
+            commas. Default: none. Example: "*.example.com:443,10.20.0.0/16".
         ops_port: ULTRA_OPS_PORT. Port of /metrics, /livez and /readyz. Default: 8080.
         log_level: ULTRA_LOG_LEVEL. DEBUG, INFO, WARNING or ERROR. Default: INFO.
         kubeconfig: KUBECONFIG. Used only outside a pod. Default: the usual place.

@@ -13,7 +13,9 @@ from yarl import URL
 from ultra_recovery.adapters.http.resolve import Destination
 
 MAX_BODY = 64 * 1024
+"""Bytes of an answer that are read, and dropped."""
 _MAX_HEADER = 8190
+_MAX_TURNS = 10_000
 
 
 class Turns:
@@ -24,6 +26,9 @@ class Turns:
 
     def take(self, namespace: str, destination: Destination) -> tuple[str, int]:
         """The next address and port; there must be one."""
+        if len(self._counts) >= _MAX_TURNS:
+            # Users write the paths: they must not fill our memory. Who is next may be forgotten.
+            self._counts.clear()
         count = self._counts[namespace, f"{destination.host}{destination.path}"]
         return destination.addresses[next(count) % len(destination.addresses)]
 
