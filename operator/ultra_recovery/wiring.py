@@ -16,6 +16,7 @@ from ultra_recovery.adapters.http.probe import HttpProber
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
 from ultra_recovery.adapters.kubernetes.connection import Connection
 from ultra_recovery.adapters.kubernetes.events import EventSink
+from ultra_recovery.adapters.kubernetes.jobs import KubernetesJobs
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases
 from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
 from ultra_recovery.adapters.kubernetes.version import missing_crds
@@ -24,9 +25,10 @@ from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.ops_server import OpsServer
 from ultra_recovery.adapters.prober import TargetProber
 from ultra_recovery.adapters.workload import WorkloadProber
-from ultra_recovery.engine.assembly import build_engine
+from ultra_recovery.engine.assembly import World, build_engine
 from ultra_recovery.engine.engine import Engine
 from ultra_recovery.engine.leadership import Leadership
+from ultra_recovery.engine.rails import ClusterLimits
 from ultra_recovery.engine.table import Table
 from ultra_recovery.handlers.watch import Watch
 from ultra_recovery.ports import Sink
@@ -70,7 +72,23 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     objects = KubernetesObjects(connection, settings.watch_namespaces)
     sinks: list[Sink] = [events, metrics, LogSink()]
     cluster = KubernetesCluster(connection)
-    engine = build_engine(table, objects, cluster, leases, prober, sinks, clock, SystemRandom(), leadership)
+    caller = HttpCaller(table, policy, clock, user_agent)
+    world = World(
+        objects=objects,
+        cluster=cluster,
+        leases=leases,
+        jobs=KubernetesJobs(connection),
+        caller=caller,
+        messenger=messenger,
+        prober=prober,
+        sinks=sinks,
+        clock=clock,
+        random=SystemRandom(),
+    )
+    limits = ClusterLimits(
+        settings.paused, settings.budget_workload, settings.budget_namespace, settings.budget_cluster
+    )
+    engine = build_engine(table, world, leadership, limits)
     table.subscribe(lambda key, item: None if item is not None else metrics.forget(key.kind, key.namespace, key.name))
     watch = Watch(
         lambda kind, document, deleted: engine.feed(kind, document, deleted=deleted), settings.watch_namespaces

@@ -21,6 +21,8 @@ REJECT_ANNOTATION = f"{GROUP}/reject"
 PAUSED_ANNOTATION = f"{GROUP}/paused"
 EXCLUDE_LABEL = f"{GROUP}/exclude"
 POLICY_LABEL = f"{GROUP}/policy"
+RUN_LABEL = f"{GROUP}/run"
+STEP_LABEL = f"{GROUP}/step"
 
 _DURATION = re.compile(r"([0-9]{1,6})(ms|s|m|h)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}

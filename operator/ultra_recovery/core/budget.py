@@ -17,8 +17,8 @@ from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_policy import Budget
 from ultra_recovery.apis.recovery_run import Cause
 from ultra_recovery.apis.run_status import EffectOutcome, RunPhase
-from ultra_recovery.core.facts import Refusal
 from ultra_recovery.core.objects import Run
+from ultra_recovery.core.refusal import Refusal
 
 HOUR = timedelta(hours=1)
 LONGEST_WINDOW = timedelta(hours=24)

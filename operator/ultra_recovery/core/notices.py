@@ -22,6 +22,7 @@ class Topic(StrEnum):
     RUN = "run"
     STEP = "step"
     EFFECT = "effect"
+    NOTIFICATION = "notification"
     LEADERSHIP = "leadership"
 
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from ultra_recovery.apis.meta import format_duration
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_policy import Mode
-from ultra_recovery.core.facts import Refusal
 from ultra_recovery.core.objects import Policy
+from ultra_recovery.core.refusal import Refusal
 
 WITHIN = timedelta(minutes=2)
 """Incidents that opened within less than this of each other count together."""

@@ -25,7 +25,7 @@ from ultra_recovery.apis.meta import format_duration
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_policy import MaintenanceWindow, WindowEffect
 from ultra_recovery.core.errors import SpecError
-from ultra_recovery.core.facts import Refusal
+from ultra_recovery.core.refusal import Refusal
 
 _REACH = timedelta(hours=24)
 """The longest duration of a window: an opening further back cannot matter."""
