@@ -97,7 +97,6 @@ class Gatherer:
         listed = plan.dependencies if plan else []
         pending = run.status.phase in (None, RunPhase.PENDING)
         now = self._clock.now()
-        claimant = Claimant(namespace, run.spec.policy_name if run.spec else "", run=name)
         facts = self.policy(policy, spec, run=name) if pending and policy and spec else None
         return RunFacts(
             run=run,
@@ -107,7 +106,7 @@ class Gatherer:
             term=term,
             policy_facts=facts,
             dependencies=self._dependencies(namespace, listed),
-            rails=facts.rails if facts is not None else self._rails.read(claimant, now),
+            rails=facts.rails if facts is not None else self._rails.read_running(namespace, now),
             reports=self._reports(run, spec, now) if pending and spec else {},
             lease_held=held.target.held if held.target else None,
             lease_holder=held.target.holder if held.target else "",
