@@ -67,6 +67,29 @@ async def test_a_run_by_hand_succeeds_where_something_was_wrong():
     assert run.status.phase is RunPhase.SUCCEEDED
 
 
+async def test_a_run_by_hand_restarts_the_pods_that_are_not_ready_and_no_other():
+    world = ready_world(mode="Manual")
+    before = world.uids()
+    victim = sorted(before)[0]
+    async with world.operator():
+        await world.clock.sleep(3)
+        ill(world)
+        run = await ended(world, ask(world))
+    assert run.status.phase is RunPhase.SUCCEEDED
+    assert set(before.values()) - set(world.uids().values()) == {before[victim]}
+
+
+async def test_a_second_run_waits_for_the_first_and_names_it():
+    world = ready_world(mode="Manual", ladder=[ALL])
+    async with world.operator():
+        await world.clock.sleep(3)
+        first, second = ask(world, "first"), ask(world, "second")
+        await world.until(lambda: world.run(second).status.reason == Reason.TARGET_LEASED)
+        assert "held by run first" in (world.run(second).status.message or "")
+        await ended(world, first)
+        assert (await ended(world, second)).had_effect
+
+
 @pytest.mark.parametrize(
     ("policy", "spec", "reason"),
     [
