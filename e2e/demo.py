@@ -116,8 +116,10 @@ def _moments(name: str, record: dict[str, Any]) -> list[tuple[str, str]]:
     note(record.get("startedAt"), f"run {name} started, with the target's Lease")
     for step in record.get("steps", []):
         for effect in step.get("effects", []):
-            note(effect.get("outcomeAt"), f"step {step['name']}: {effect['pod']} {effect.get('outcome', '').lower()}")
-            note(effect.get("replacedAt"), f"step {step['name']}: its replacement is Ready")
+            note(
+                effect.get("outcomeAt"), f"step {step['name']}: {effect['object']} {effect.get('outcome', '').lower()}"
+            )
+            note(effect.get("settledAt"), f"step {step['name']}: its replacement is Ready")
         note(step.get("goodSince"), "all signals good")
     note(record.get("finishedAt"), f"{record.get('phase')}: {record.get('message', '')}")
     return moments

@@ -27,7 +27,7 @@ def test_an_operator_killed_in_the_middle_of_a_run_ends_it_with_one_eviction(kub
     operator.run("delete", "pods", "--all", "--grace-period=0", "--force")
     run = ended_run(kube)
     assert status(run)["phase"] in ("Succeeded", "Cancelled"), status(run)
-    assert [effect["pod"] for step in status(run)["steps"] for effect in step["effects"]] in ([victim], [])
+    assert [effect["object"] for step in status(run)["steps"] for effect in step["effects"]] in ([victim], [])
     wait_for(lambda: before[victim] not in kube.pods("web").values(), "the hung pod is gone")
     assert len(set(before.values()) & set(kube.pods("web").values())) == 2
     operator.run("rollout", "status", "deployment/ultra-recovery", "--timeout=110s")

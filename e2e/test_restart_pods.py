@@ -30,7 +30,7 @@ def test_a_hung_pod_is_replaced_and_the_others_keep_their_uids(kube: Kube) -> No
     record = status(run)
     times = [record[name] for name in ("faultObservedAt", "detectedAt", "startedAt", "recoveredAt", "finishedAt")]
     assert times == sorted(times)
-    assert [effect["pod"] for effect in record["steps"][0]["effects"]] == [victim]
+    assert [effect["object"] for effect in record["steps"][0]["effects"]] == [victim]
     assert "Evicted" in kube.run("describe", "rr", "web-1-1")
     assert not kube.list("lease")
 
@@ -43,9 +43,9 @@ def test_all_replicas_hung_are_replaced_one_after_the_other(kube: Kube) -> None:
     run = ended_run(kube)
     effects = [effect for item in kube.list("rr") for step in status(item)["steps"] for effect in step["effects"]]
     assert status(run)["phase"] == "Succeeded", status(run)
-    assert sorted(effect["pod"] for effect in effects) == sorted(before)
+    assert sorted(effect["object"] for effect in effects) == sorted(before)
     ordered = sorted(effects, key=lambda effect: effect["intentAt"])
-    assert all(first["replacedAt"] <= second["intentAt"] for first, second in itertools.pairwise(ordered))
+    assert all(first["settledAt"] <= second["intentAt"] for first, second in itertools.pairwise(ordered))
 
 
 def test_a_single_replica_is_replaced_too(kube: Kube) -> None:

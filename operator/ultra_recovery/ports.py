@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ultra_recovery.apis.circuit_breaker import BreakerTarget
+from ultra_recovery.core.call import Call, CallResult, Delivery, Message
 from ultra_recovery.core.notices import Notice
 from ultra_recovery.core.objects import AnyObject, Key, Kind
 from ultra_recovery.core.probe import ProbeResult
@@ -80,6 +81,13 @@ class Objects(Protocol):
             AlreadyExists: a run of this name exists.
         """
 
+    async def delete_run(self, namespace: str, name: str, uid: str) -> None:
+        """Delete the RecoveryRun with this UID; another one of the name is left alone.
+
+        Raises:
+            NotFound: it is gone. Conflict: another run has its name.
+        """
+
     async def write_status(
         self, key: Key, status: Mapping[str, Any], previous: Mapping[str, Any], version: str
     ) -> Mapping[str, Any]:
@@ -131,6 +139,40 @@ class Leases(Protocol):
 
     async def delete(self, lease: LeaseRecord) -> None:
         """Delete it if it is still at `lease.version`. Raises Conflict or NotFound."""
+
+
+class Jobs(Protocol):
+    """Jobs and the CronJobs they are made from, as raw documents."""
+
+    async def read_cron_job(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The CronJob, or None."""
+
+    async def read_job(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The Job, or None."""
+
+    async def create_job(self, namespace: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Create a Job and return it as stored.
+
+        Raises:
+            AlreadyExists: a Job of this name exists.
+        """
+
+
+class Caller(Protocol):
+    """Makes HTTP requests to endpoints that users name, inside the address policy."""
+
+    async def call(self, namespace: str, call: Call) -> CallResult:
+        """Make one request, once: no redirect, no repetition. Never raises for what the endpoint or the spec does."""
+
+
+class Messenger(Protocol):
+    """Delivers notifications in the background, with retries, from a bounded queue."""
+
+    def send(self, message: Message) -> bool:
+        """Take a message; False when the queue is full. A key that is waiting or was delivered is not taken twice."""
+
+    def delivery(self, key: str) -> Delivery | None:
+        """Where a message stands; None when this process does not know it."""
 
 
 class Sink(Protocol):

@@ -22,9 +22,13 @@ class Settings:
         watch_namespaces: ULTRA_WATCH_NAMESPACES. Names separated by commas; empty: the whole cluster.
         identity: ULTRA_IDENTITY. Name of this process in the Lease. Default: the host name, which is the pod's.
         pod_ips: ULTRA_POD_IPS. The pod's own addresses, separated by commas: never probed.
-        probe_allow: ULTRA_PROBE_ALLOW. Addresses outside the namespace that breakers may probe: host patterns, IP
-            addresses or ranges, each with an optional port, separated by commas. Default: none. Example:
-            "*.example.com:443,10.20.0.0/16".
+        probe_allow: ULTRA_PROBE_ALLOW. Addresses outside the namespace that breakers may probe and that hooks and
+            webhooks may be sent to: host patterns, IP addresses or ranges, each with an optional port, separated by
+            commas. Default: none. Example: "*.example.com:443,10.20.0.0/16".
+        paused: ULTRA_PAUSED. "true": nothing is started anywhere, and what runs finishes its step. Default: false.
+        budget_workload: ULTRA_BUDGET_WORKLOAD. Runs with an effect on one workload within an hour. Default: 6.
+        budget_namespace: ULTRA_BUDGET_NAMESPACE. Likewise in one namespace. Default: 30.
+        budget_cluster: ULTRA_BUDGET_CLUSTER. Likewise in the whole cluster. Default: 120.
         ops_port: ULTRA_OPS_PORT. Port of /metrics, /livez and /readyz. Default: 8080.
         log_level: ULTRA_LOG_LEVEL. DEBUG, INFO, WARNING or ERROR. Default: INFO.
         kubeconfig: KUBECONFIG. Used only outside a pod. Default: the usual place.
@@ -35,6 +39,10 @@ class Settings:
     identity: str
     pod_ips: tuple[str, ...]
     probe_allow: str
+    paused: bool
+    budget_workload: int
+    budget_namespace: int
+    budget_cluster: int
     ops_port: int
     log_level: str
     kubeconfig: str | None
@@ -58,10 +66,28 @@ class Settings:
             identity=environment.get("ULTRA_IDENTITY") or hostname,
             pod_ips=_names(environment.get("ULTRA_POD_IPS", "")),
             probe_allow=environment.get("ULTRA_PROBE_ALLOW", ""),
+            paused=_switch(environment, "ULTRA_PAUSED"),
+            budget_workload=_count(environment, "ULTRA_BUDGET_WORKLOAD", 6),
+            budget_namespace=_count(environment, "ULTRA_BUDGET_NAMESPACE", 30),
+            budget_cluster=_count(environment, "ULTRA_BUDGET_CLUSTER", 120),
             ops_port=int(port),
             log_level=level,
             kubeconfig=environment.get("KUBECONFIG") or None,
         )
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").lower()
+    if text not in ("", "true", "false"):
+        raise SettingsError(f"{name} must be true or false, not {text!r}")
+    return text == "true"
+
+
+def _count(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and 0 < int(text) <= 100_000):
+        raise SettingsError(f"{name} must be a whole number from 1 to 100000, not {text!r}")
+    return int(text) if text else default
 
 
 def _own_namespace() -> str:

@@ -10,10 +10,13 @@ import signal
 from ultra_recovery import __version__
 from ultra_recovery.adapters.clock import SystemClock, SystemRandom
 from ultra_recovery.adapters.http.address import AddressPolicy, parse_rules
+from ultra_recovery.adapters.http.caller import HttpCaller
+from ultra_recovery.adapters.http.messenger import WebhookMessenger
 from ultra_recovery.adapters.http.probe import HttpProber
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
 from ultra_recovery.adapters.kubernetes.connection import Connection
 from ultra_recovery.adapters.kubernetes.events import EventSink
+from ultra_recovery.adapters.kubernetes.jobs import KubernetesJobs
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases
 from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
 from ultra_recovery.adapters.kubernetes.version import missing_crds
@@ -22,9 +25,10 @@ from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.ops_server import OpsServer
 from ultra_recovery.adapters.prober import TargetProber
 from ultra_recovery.adapters.workload import WorkloadProber
-from ultra_recovery.engine.assembly import build_engine
+from ultra_recovery.engine.assembly import World, build_engine
 from ultra_recovery.engine.engine import Engine
 from ultra_recovery.engine.leadership import Leadership
+from ultra_recovery.engine.rails import ClusterLimits
 from ultra_recovery.engine.table import Table
 from ultra_recovery.handlers.watch import Watch
 from ultra_recovery.ports import Sink
@@ -51,15 +55,40 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     table = Table()
     events = EventSink(connection, clock, metrics.count_dropped_event)
     policy = AddressPolicy(parse_rules(settings.probe_allow), [*connection.server_addresses(), *settings.pod_ips])
-    http = HttpProber(table, policy, clock, f"ultra-recovery/{__version__}")
+    user_agent = f"ultra-recovery/{__version__}"
+    http = HttpProber(table, policy, clock, user_agent)
     stack.push_async_callback(http.close)
     prober = TargetProber(http, WorkloadProber(table, clock), clock)
+    messenger = WebhookMessenger(
+        # A caller of its own: webhooks that hang must not take the places of steps.
+        HttpCaller(table, policy, clock, user_agent),
+        clock,
+        SystemRandom(),
+        metrics.count_dropped_notification,
+        metrics.count_notification,
+    )
     leases = KubernetesLeases(connection)
     leadership = Leadership(leases, clock, settings.namespace, settings.identity)
     objects = KubernetesObjects(connection, settings.watch_namespaces)
     sinks: list[Sink] = [events, metrics, LogSink()]
     cluster = KubernetesCluster(connection)
-    engine = build_engine(table, objects, cluster, leases, prober, sinks, clock, SystemRandom(), leadership)
+    caller = HttpCaller(table, policy, clock, user_agent)
+    world = World(
+        objects=objects,
+        cluster=cluster,
+        leases=leases,
+        jobs=KubernetesJobs(connection),
+        caller=caller,
+        messenger=messenger,
+        prober=prober,
+        sinks=sinks,
+        clock=clock,
+        random=SystemRandom(),
+    )
+    limits = ClusterLimits(
+        settings.paused, settings.budget_workload, settings.budget_namespace, settings.budget_cluster
+    )
+    engine = build_engine(table, world, leadership, limits)
     table.subscribe(lambda key, item: None if item is not None else metrics.forget(key.kind, key.namespace, key.name))
     watch = Watch(
         lambda kind, document, deleted: engine.feed(kind, document, deleted=deleted), settings.watch_namespaces
@@ -75,7 +104,7 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     )
     await server.start()
     stack.push_async_callback(server.stop)
-    return await _until_stopped(engine, events, leadership)
+    return await _until_stopped(engine, events, messenger, leadership)
 
 
 def _render(metrics: MetricsSink, engine: Engine) -> tuple[bytes, str]:
@@ -90,13 +119,13 @@ def _not_past_lease(leadership: Leadership) -> tuple[str, bool, str]:
     return "leader", not past, "acts past its Lease" if past else "ok"
 
 
-async def _until_stopped(engine: Engine, events: EventSink, leadership: Leadership) -> int:
+async def _until_stopped(engine: Engine, events: EventSink, messenger: WebhookMessenger, leadership: Leadership) -> int:
     """Run until a signal, or until something ends that must not: then the process ends and is started anew."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    work = [asyncio.ensure_future(engine.run()), asyncio.ensure_future(events.run())]
+    work = [asyncio.ensure_future(part.run()) for part in (engine, events, messenger)]
     waiting = asyncio.ensure_future(stop.wait())
     await asyncio.wait({*work, waiting}, return_when=asyncio.FIRST_COMPLETED)
     told = stop.is_set()

@@ -1,9 +1,9 @@
-"""Real servers on this machine with an HTTP prober before them."""
+"""Real servers on this machine with an HTTP prober and a caller before them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
@@ -11,8 +11,11 @@ from aiohttp import web
 from tests.unit.adapters.scene import Scene
 from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.http.address import AddressPolicy, parse_rules
+from ultra_recovery.adapters.http.caller import HttpCaller
 from ultra_recovery.adapters.http.probe import HttpProber
 from ultra_recovery.apis.circuit_breaker import HttpTarget, ServiceRef
+from ultra_recovery.apis.endpoint import HttpEndpoint
+from ultra_recovery.core.call import Call, CallResult
 from ultra_recovery.core.probe import ProbeResult
 
 CANARY = "canary-7f3a9c"
@@ -34,7 +37,7 @@ class LoopbackPolicy(AddressPolicy):
 
 
 class Stage:
-    """Servers, the Service in front of them, and a prober."""
+    """Servers, the Service in front of them, a prober and a caller."""
 
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
@@ -44,13 +47,16 @@ class Stage:
         self.reached: list[str] = []
         self.names: dict[str, list[list[str]]] = {}
         self.asked: list[str] = []
-        policy = LoopbackPolicy(parse_rules("*.example.com"))
+        self.policy = policy = LoopbackPolicy(parse_rules("*.example.com"))
         self.prober = HttpProber(self.scene.view, policy, SystemClock(), "ultra-recovery/test", self._look_up)
         stack.push_async_callback(self.prober.close)
+        self.caller = HttpCaller(self.scene.view, policy, SystemClock(), "ultra-recovery/test", self._look_up)
 
     async def _look_up(self, host: str, port: int) -> Sequence[str]:
         """Each question takes the next answer of the name."""
         self.asked.append(host)
+        if host not in self.names:
+            raise OSError(host)
         return self.names[host].pop(0)
 
     async def serve(self, answer: Answer, *, host: str = "127.0.0.1", port: int = 0) -> int:
@@ -94,6 +100,19 @@ class Stage:
     async def probe(self, within: float = LONG, *, namespace: str = "shop", **target: object) -> ProbeResult:
         wanted = HttpTarget.model_validate(target or {"service_ref": ORDERS})
         return await self.prober.probe(namespace, wanted, within)
+
+    async def call(
+        self,
+        within: float = LONG,
+        *,
+        namespace: str = "shop",
+        method: str = "POST",
+        body: bytes = b"{}",
+        headers: Mapping[str, str] | None = None,
+        **endpoint: object,
+    ) -> CallResult:
+        wanted = HttpEndpoint.model_validate(endpoint if "url" in endpoint else {"service_ref": ORDERS, **endpoint})
+        return await self.caller.call(namespace, Call(wanted, method, body, within, headers or {}))
 
     async def probe_service(self, within: float = LONG, **target: object) -> ProbeResult:
         return await self.probe(within, service_ref=ORDERS, **target)

@@ -33,6 +33,12 @@ class ObjectsContract:
         version, _ = await world.objects.list(kind)
         assert version
 
+    async def test_a_namespace_is_listed_with_its_annotations(self, world: World):
+        await world.annotate(Key(Kind.NAMESPACE, "", world.namespace), "example.com/touched", "yes")
+        _, documents = await world.objects.list(Kind.NAMESPACE)
+        (mine,) = [item for item in documents if item["metadata"]["name"] == world.namespace]
+        assert mine["metadata"]["annotations"]["example.com/touched"] == "yes"
+
     async def test_a_created_run_is_stored_with_what_the_server_assigns(self, world: World):
         stored = await world.objects.create_run(world.namespace, run())
         meta = stored["metadata"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.contract.cluster_contract import ClusterContract
+from tests.contract.jobs_contract import JobsContract
 from tests.contract.leases_contract import LeasesContract
 from tests.contract.objects_contract import ObjectsContract
 from tests.contract.world import World
@@ -22,8 +23,9 @@ class MemoryWorld:
     namespace = "shop"
 
     def __init__(self) -> None:
-        self.objects = self.cluster = self.leases = MemoryApi(FakeClock())
+        self.objects = self.cluster = self.leases = self.jobs = MemoryApi(FakeClock())
         self._store = self.objects.store
+        self._store.add(Kind.NAMESPACE, {"metadata": {"name": self.namespace}})
 
     async def add(self, kind: Kind, document: Mapping[str, Any]) -> Mapping[str, Any]:
         meta = {**document["metadata"], "namespace": self.namespace}
@@ -41,6 +43,10 @@ class MemoryWorld:
     async def add_running_pod(self, name: str) -> str:
         pod = {"metadata": {"name": name, "namespace": self.namespace}, "status": {"phase": "Running"}}
         return str(self._store.add(Kind.POD, pod)["metadata"]["uid"])
+
+    async def add_cron_job(self, document: Mapping[str, Any]) -> None:
+        meta = {**document["metadata"], "namespace": self.namespace, "uid": self._store.next_uid()}
+        self._store.cron_jobs[self.namespace, meta["name"]] = {**document, "metadata": meta}
 
     async def protect_pods(self) -> None:
         self._store.budgets[self.namespace] = None
@@ -60,4 +66,8 @@ class TestClusterInMemory(ClusterContract):
 
 
 class TestLeasesInMemory(LeasesContract):
+    pass
+
+
+class TestJobsInMemory(JobsContract):
     pass

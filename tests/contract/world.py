@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ultra_recovery.core.objects import Key, Kind
-from ultra_recovery.ports import Cluster, Leases, Objects
+from ultra_recovery.ports import Cluster, Jobs, Leases, Objects
 
 
 class World(Protocol):
@@ -16,6 +16,7 @@ class World(Protocol):
     objects: Objects
     cluster: Cluster
     leases: Leases
+    jobs: Jobs
 
     async def add(self, kind: Kind, document: Mapping[str, Any]) -> Mapping[str, Any]: ...
 
@@ -28,6 +29,8 @@ class World(Protocol):
     async def add_running_pod(self, name: str) -> str:
         """Add a pod that stays in Terminating when evicted; returns its UID."""
         ...
+
+    async def add_cron_job(self, document: Mapping[str, Any]) -> None: ...
 
     async def protect_pods(self) -> None:
         """Add a disruption budget that allows no eviction in the namespace."""

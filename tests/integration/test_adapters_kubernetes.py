@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.contract.cluster_contract import ClusterContract
+from tests.contract.jobs_contract import JobsContract
 from tests.contract.leases_contract import LeasesContract
 from tests.contract.objects_contract import ObjectsContract
 from tests.contract.world import World, breaker, run
@@ -20,6 +21,7 @@ from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
 from ultra_recovery.adapters.kubernetes.connection import MERGE_PATCH, Connection
 from ultra_recovery.adapters.kubernetes.events import EventSink
+from ultra_recovery.adapters.kubernetes.jobs import KubernetesJobs
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases
 from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
 from ultra_recovery.adapters.kubernetes.paths import path, path_of
@@ -42,6 +44,7 @@ class KubernetesWorld:
         self.objects = KubernetesObjects(connection)
         self.cluster = KubernetesCluster(connection)
         self.leases = KubernetesLeases(connection)
+        self.jobs = KubernetesJobs(connection)
 
     async def add(self, kind: Kind, document: Mapping[str, Any]) -> Mapping[str, Any]:
         return await self.connection.request("POST", path_of(kind, self.namespace), body=document)
@@ -78,6 +81,9 @@ class KubernetesWorld:
 
         await until(runs)
         return str(pod["metadata"]["uid"])
+
+    async def add_cron_job(self, document: Mapping[str, Any]) -> None:
+        await self.connection.request("POST", path("batch/v1", "cronjobs", self.namespace), body=document)
 
     async def protect_pods(self, *names: str) -> None:
         for name in names or ("web",):
@@ -137,6 +143,12 @@ class TestObjectsInKubernetes(ObjectsContract):
             "orders"
         ]
 
+    async def test_named_namespaces_are_read_one_by_one_and_a_missing_one_is_left_out(self, world: KubernetesWorld):
+        objects = KubernetesObjects(world.connection, [world.namespace, "there-is-none"])
+        version, documents = await objects.list(Kind.NAMESPACE)
+        assert [item["metadata"]["name"] for item in documents] == [world.namespace]
+        assert int(version) >= int(documents[0]["metadata"]["resourceVersion"])
+
     async def test_items_of_built_in_kinds_say_what_they_are(self, world: KubernetesWorld):
         _, services = await world.objects.list(Kind.SERVICE)
         assert {(item["apiVersion"], item["kind"]) for item in services} == {("v1", "Service")}
@@ -167,6 +179,10 @@ class TestClusterInKubernetes(ClusterContract):
 
 
 class TestLeasesInKubernetes(LeasesContract):
+    pass
+
+
+class TestJobsInKubernetes(JobsContract):
     pass
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from ultra_recovery.actions.call_hook import CallHookAction
+from ultra_recovery.actions.notify import NotifyAction
+from ultra_recovery.actions.performer import Performer
+from ultra_recovery.actions.restart_pods import RestartPodsAction
+from ultra_recovery.actions.run_job import RunJobAction
+from ultra_recovery.apis.action import Action
 
-from ultra_recovery.actions.restart_pods import RestartPods
-from ultra_recovery.apis.recovery_policy import Action
-from ultra_recovery.apis.recovery_run import EffectStatus
-from ultra_recovery.core.action import Planner
-from ultra_recovery.ports import Cluster
-
-
-class Performer(Planner, Protocol):
-    """An action: it chooses purely and acts through ports."""
-
-    async def perform(self, namespace: str, effect: EffectStatus, cluster: Cluster) -> None:
-        """Carry out one effect whose intent was written. Raises ApiError."""
-
-
-_ACTIONS: dict[str, Performer] = {"restart_pods": RestartPods()}
+_ACTIONS: dict[str, Performer] = {
+    "restart_pods": RestartPodsAction(),
+    "run_job": RunJobAction(),
+    "call_hook": CallHookAction(),
+    "notify": NotifyAction(),
+}
 
 
 def find_action(action: Action) -> Performer | None:

@@ -8,31 +8,38 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ultra_recovery.apis.recovery_run import EffectOutcome, EffectStatus
-from ultra_recovery.core.action import Proposal, StepView
+from ultra_recovery.actions.performer import Errand, Toolbox
+from ultra_recovery.apis.action import Action
+from ultra_recovery.apis.meta import EXCLUDE_LABEL
+from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus
+from ultra_recovery.core.action import EffectClass, Proposal, Settlement, Sighting, StepView, Traits
+from ultra_recovery.core.errors import Conflict, NotFound
 from ultra_recovery.core.health import PodHealth, judge_pod
 from ultra_recovery.core.objects import Key, Kind, Pod
 from ultra_recovery.core.step_gates import ActionClass
-from ultra_recovery.ports import Cluster
 
 EVICT = "Evict"
+_TRAITS = Traits(ActionClass.DISRUPTIVE, EffectClass.GUARDED)
 
 
-class RestartPods:
+class RestartPodsAction:
     """Restarts pods by evicting them. Guarded: the UID precondition makes a repeated eviction harmless."""
 
-    action_class = ActionClass.DISRUPTIVE
+    def traits(self, action: Action) -> Traits:
+        """Disruptive and guarded."""
+        del action
+        return _TRAITS
 
     def propose(self, view: StepView) -> Proposal | None:
         """The next pod: those that are not Ready first, then by name."""
-        evicted = {effect.uid for effect in view.step.effects}
+        evicted = {effect.id for effect in view.step.effects}
         candidates = [pod for pod in self._wanted(view) if pod.meta.uid not in evicted and not pod.meta.deleting]
         if not candidates:
             return None
         pod = min(candidates, key=lambda candidate: (candidate.ready, candidate.meta.key.name))
         others = [other for other in view.target.available(view.now) if other.meta.uid != pod.meta.uid]
         effect = EffectStatus(
-            kind=EVICT, pod=pod.meta.key.name, uid=pod.meta.uid, ready_before=len(others), intent_at=view.now
+            kind=EVICT, object=pod.meta.key.name, id=pod.meta.uid, ready_before=len(others), intent_at=view.now
         )
         return Proposal(effect, pod)
 
@@ -40,10 +47,11 @@ class RestartPods:
         restart = view.action.restart_pods
         if restart is None:
             return []
+        pods = [pod for pod in view.target.pods if pod.meta.labels.get(EXCLUDE_LABEL) != "true"]
         if restart.pods == "Unhealthy":
             unhealthy = frozenset[str]().union(*(signal.pods for signal in view.signals))
-            return [pod for pod in view.target.pods if pod.meta.uid in unhealthy]
-        return [pod for pod in view.target.pods if self._is_old(pod, view) and self._is_helped(pod, view)]
+            return [pod for pod in pods if pod.meta.uid in unhealthy]
+        return [pod for pod in pods if self._is_old(pod, view) and self._is_helped(pod, view)]
 
     @staticmethod
     def _is_old(pod: Pod, view: StepView) -> bool:
@@ -59,23 +67,39 @@ class RestartPods:
         health = judge_pod(pod, was_ready=pod.ready, grace=timedelta(0), now=view.now)
         return health is not PodHealth.NOT_COUNTED
 
-    def look(self, effect: EffectStatus, view: StepView) -> EffectOutcome | None:
+    def look(self, effect: EffectStatus, view: StepView) -> Sighting:
         """A pod that is gone, terminating, or another one under its name: done. Still there: not done."""
-        pod = next((pod for pod in view.target.pods if pod.meta.uid == effect.uid), None)
-        return EffectOutcome.EVICTED if pod is None or pod.meta.deleting else None
+        pod = next((pod for pod in view.target.pods if pod.meta.uid == effect.id), None)
+        return Sighting(EffectOutcome.EVICTED) if pod is None or pod.meta.deleting else Sighting()
 
-    def settled(self, effect: EffectStatus, view: StepView) -> bool:
+    def settled(self, effect: EffectStatus, view: StepView) -> Settlement | None:
         """The pod is gone or terminating, and one more pod is Ready than were without it, or all that are wanted."""
-        pod = next((pod for pod in view.target.pods if pod.meta.uid == effect.uid), None)
+        pod = next((pod for pod in view.target.pods if pod.meta.uid == effect.id), None)
         if pod is not None and not pod.meta.deleting:
-            return False
+            return None
         replicas = view.target.workload.replicas if view.target.workload else 0
-        return len(view.target.available(view.now)) >= min(effect.ready_before + 1, replicas)
+        done = len(view.target.available(view.now)) >= min(effect.ready_before + 1, replicas)
+        return Settlement() if done else None
 
-    async def perform(self, namespace: str, effect: EffectStatus, cluster: Cluster) -> None:
+    def undo(self, view: StepView) -> None:
+        """A pod that was restarted is not taken back."""
+        del view
+
+    async def observe(self, errand: Errand, tools: Toolbox) -> None:
+        """The table shows all pods."""
+        del errand, tools
+
+    async def perform(self, errand: Errand, tools: Toolbox) -> Sighting:
         """Evict the pod.
 
         Raises:
-            ApiError: as Cluster.evict.
+            ApiError: as Cluster.evict; a pod that is gone already is no error.
         """
-        await cluster.evict(Key(Kind.POD, namespace, effect.pod), effect.uid)
+        effect = errand.effect
+        try:
+            await tools.cluster.evict(Key(Kind.POD, errand.namespace, effect.object), effect.id)
+        except NotFound:
+            return Sighting(EffectOutcome.GONE)
+        except Conflict as error:
+            return Sighting(EffectOutcome.GONE, message=str(error))
+        return Sighting(EffectOutcome.EVICTED)

@@ -9,7 +9,8 @@ from enum import StrEnum
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from ultra_recovery.apis.recovery_run import RunPhase
+from ultra_recovery.apis.run_status import RunPhase
+from ultra_recovery.core.call import Delivery
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Kind
 
@@ -59,6 +60,8 @@ SERIES = (
     Series("leader_election_master_status", _G, "Whether this process is the leader.", ("name",)),
     Series("recovery_enforcement_problems_total", _C, "Objects found not enforceable.", ("namespace", "reason")),
     Series("recovery_events_dropped_total", _C, "Kubernetes Events that could not be posted."),
+    Series("recovery_notifications_total", _C, "Notifications to webhooks that came to an end.", ("outcome",)),
+    Series("recovery_notifications_dropped_total", _C, "Notifications that were not taken: queue full, or too large."),
     Series("recovery_table_stale", _G, "Whether the view of the cluster is too old to act on."),
 )
 
@@ -103,6 +106,14 @@ class MetricsSink:
     def count_dropped_event(self) -> None:
         """A Kubernetes Event was dropped."""
         self._record("recovery_events_dropped_total", {})
+
+    def count_notification(self, delivery: Delivery) -> None:
+        """A notification came to an end."""
+        self._record("recovery_notifications_total", {"outcome": delivery})
+
+    def count_dropped_notification(self) -> None:
+        """A notification was not taken."""
+        self._record("recovery_notifications_dropped_total", {})
 
     def set_stale(self, stale: bool) -> None:
         """Whether the table of watched objects is too old to act on."""

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from ultra_recovery.apis.meta import (
-    ApiType,
-    Condition,
-    LabelName,
-    ObjectName,
-    Percent,
-    Seconds,
-    Timestamp,
-    patterned,
-    readable,
+from ultra_recovery.apis.breaker_rules import (
+    CountWindow,
+    OverrideSpec,
+    OverrideState,
+    OverrideStatus,
+    SlowCall,
+    TimeWindow,
+    WindowSpec,
+    WindowStatus,
 )
-
-_URL = r"^https?://[A-Za-z0-9\[][^\s@#]*$"
-_URL_MESSAGE = (
-    "must be an absolute http or https address without user, password or fragment, such as https://host/health"
+from ultra_recovery.apis.breaker_target import (
+    BreakerTarget,
+    Comparison,
+    HttpTarget,
+    PrometheusTarget,
+    ServiceRef,
+    TcpTarget,
+    WorkloadTarget,
 )
-_PATH = r"^/[^\s#]*$"
-_PATH_MESSAGE = "must start with '/' and contain neither spaces nor '#', such as /healthz"
-_CODES = r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$"
-_CODES_MESSAGE = "must be a status code or a range of them from 100 to 599, such as 200 or 200-399"
+from ultra_recovery.apis.meta import ApiType, Condition, Seconds, Timestamp, readable
 
 
 class BreakerState(StrEnum):
@@ -36,100 +36,6 @@ class BreakerState(StrEnum):
     CLOSED = "Closed"
     OPEN = "Open"
     HALF_OPEN = "HalfOpen"
-
-
-class ServiceRef(ApiType):
-    """A Service of the breaker's own namespace."""
-
-    name: LabelName = Field(description="Name of a Service in the breaker's own namespace. Example: orders.")
-    port: int = Field(ge=1, le=65535, description="Port number of the Service, 1 to 65535. Example: 8080.")
-
-
-class HttpTarget(ApiType):
-    """Something that answers HTTP."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                {
-                    "rule": "has(self.serviceRef) != has(self.url)",
-                    "message": "set exactly one of serviceRef (a Service of this namespace) and url",
-                },
-                {
-                    "rule": "!has(self.url) || self.path == '/'",
-                    "message": "path goes with serviceRef; write the path into url instead",
-                    "fieldPath": ".path",
-                },
-                {
-                    "rule": "self.successCodes.size() != 7 "
-                    "|| self.successCodes.substring(0, 3) <= self.successCodes.substring(4)",
-                    "message": "a range of status codes goes from the lower to the higher, such as 200-399",
-                    "fieldPath": ".successCodes",
-                },
-            ]
-        }
-    )
-
-    service_ref: ServiceRef | None = Field(
-        default=None,
-        description="Service of the breaker's own namespace; the probe goes to one of its ready pods, in turn. "
-        "Its endpoints must be pods of this namespace.",
-    )
-    url: Annotated[str, patterned(_URL, _URL_MESSAGE, max_length=1024)] | None = Field(
-        default=None,
-        description="Absolute http or https address. Works only where the administrator's allow-list permits it "
-        "(setting ULTRA_PROBE_ALLOW). Example: https://status.example.com/health.",
-    )
-    path: Annotated[str, patterned(_PATH, _PATH_MESSAGE, max_length=1024)] = Field(
-        default="/", description="Path and query of the request to serviceRef. Default: /. Example: /healthz?full=1."
-    )
-    scheme: Literal["HTTP", "HTTPS"] = Field(
-        default="HTTP",
-        description="HTTP or HTTPS towards serviceRef. HTTPS does not verify the pod's certificate, as the kubelet's "
-        "own probes do not. Default: HTTP.",
-    )
-    method: Literal["GET", "HEAD"] = Field(default="GET", description="Request method, GET or HEAD. Default: GET.")
-    success_codes: Annotated[str, patterned(_CODES, _CODES_MESSAGE, max_length=7)] = Field(
-        default="200-399",
-        description="Status code, or range of codes, that counts as success. 429 never counts either way. "
-        "Redirects are not followed. Default: 200-399.",
-    )
-
-
-class WorkloadTarget(ApiType):
-    """A workload of the breaker's own namespace, judged by its own readiness."""
-
-    kind: Literal["Deployment", "StatefulSet"] = Field(
-        description="Kind of the workload: Deployment or StatefulSet. Example: StatefulSet."
-    )
-    name: ObjectName = Field(description="Name of the workload in the breaker's own namespace. Example: orders-db.")
-    min_ready: Percent = Field(
-        default="50%",
-        description="Share of spec.replicas, rounded up and at least one, that must be Ready. Scaled to zero counts as "
-        "failure. Default: 50%. Example: 100%.",
-    )
-
-
-class BreakerTarget(ApiType):
-    """What is probed: exactly one of the kinds."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                {
-                    "rule": "[has(self.http), has(self.workload)].filter(x, x).size() == 1",
-                    "message": "set exactly one target: http or workload",
-                }
-            ]
-        }
-    )
-
-    http: HttpTarget | None = Field(
-        default=None, description="An HTTP request to a Service of this namespace, or to an allowed address."
-    )
-    workload: WorkloadTarget | None = Field(
-        default=None, description="A Deployment or StatefulSet of this namespace, judged by its ready replicas."
-    )
 
 
 class ProbeSpec(ApiType):
@@ -167,7 +73,9 @@ class CircuitBreakerSpec(ApiType):
         }
     )
 
-    target: BreakerTarget = Field(description="The dependency that is probed: exactly one of http and workload.")
+    target: BreakerTarget = Field(
+        description="The dependency that is probed: exactly one of http, tcp, prometheus and workload."
+    )
     probe: ProbeSpec = Field(
         default_factory=ProbeSpec, description="How often to probe, and how long to wait for an answer."
     )
@@ -189,6 +97,35 @@ class CircuitBreakerSpec(ApiType):
         default=timedelta(minutes=2),
         description="HalfOpen for this long without a decision opens it again; time in which the probe could not be "
         "made does not count. Default: 2m.",
+    )
+    window: WindowSpec | None = Field(
+        default=None,
+        description="Also open by the rate of failed or slow calls. Not set: only failureThreshold opens the breaker.",
+    )
+    override: OverrideSpec | None = Field(
+        default=None, description="A person's decision for a while, above the probes' results. Not set: none."
+    )
+
+
+class WouldBe(ApiType):
+    """The same table, run on the same results, while the override MetricsOnly keeps the breaker Closed."""
+
+    state: BreakerState = Field(description="The state that the breaker would be in: Closed, Open or HalfOpen.")
+    since: Timestamp = Field(description="When the breaker would have entered that state.")
+    reason: Annotated[str, Field(max_length=64)] = Field(description="Why it would be in that state; see the reasons.")
+    message: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None, description="A sentence on the last result that would have mattered."
+    )
+    consecutive_failures: int = Field(
+        default=0, ge=0, description="Failures in a row, as the breaker would count them."
+    )
+    consecutive_successes: int = Field(default=0, ge=0, description="Successes in a row while it would be HalfOpen.")
+    reopen_count: int = Field(default=0, ge=0, description="How often it would have opened without closing in between.")
+    trial_at: Timestamp | None = Field(
+        default=None, description="From when on a success would start the trial; only while it would be Open."
+    )
+    half_open_deadline: Timestamp | None = Field(
+        default=None, description="When the trial would end without a decision; only while it would be HalfOpen."
     )
 
 
@@ -236,6 +173,15 @@ class CircuitBreakerStatus(ApiType):
     unconfirmed: bool | None = Field(
         default=None, description="True after a reset until a fresh probe succeeded: until then nothing is proven."
     )
+    override: OverrideStatus | None = Field(
+        default=None, description="The override in force; absent while there is none."
+    )
+    would_be: WouldBe | None = Field(
+        default=None, description="What the breaker would be without the override; only while that is MetricsOnly."
+    )
+    window: WindowStatus | None = Field(
+        default=None, description="Figures of spec.window; absent while no call in it failed or was slow."
+    )
     last_handled_reset_at: Annotated[str, Field(max_length=256)] | None = Field(
         default=None, description="Value of the reset annotation that was handled last."
     )
@@ -257,8 +203,20 @@ __all__ = [
     "BreakerTarget",
     "CircuitBreakerSpec",
     "CircuitBreakerStatus",
+    "Comparison",
+    "CountWindow",
     "HttpTarget",
+    "OverrideSpec",
+    "OverrideState",
+    "OverrideStatus",
     "ProbeSpec",
+    "PrometheusTarget",
     "ServiceRef",
+    "SlowCall",
+    "TcpTarget",
+    "TimeWindow",
+    "WindowSpec",
+    "WindowStatus",
     "WorkloadTarget",
+    "WouldBe",
 ]

@@ -11,8 +11,10 @@ from typing import Literal
 
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec, CircuitBreakerStatus
 from ultra_recovery.apis.meta import GROUP, ApiType
-from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec, RecoveryPolicyStatus
-from ultra_recovery.apis.recovery_run import RecoveryRunSpec, RecoveryRunStatus
+from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
+from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
+from ultra_recovery.apis.recovery_run import RecoveryRunSpec
+from ultra_recovery.apis.run_status import RecoveryRunStatus
 
 CATEGORY = "recovery"
 """``kubectl get recovery`` lists the objects of all kinds."""
@@ -70,6 +72,8 @@ CIRCUIT_BREAKER = Kind(
         Column("Target", ".status.target", "What is probed."),
         Column("Since", ".status.since", "Time since the state was entered.", type="date"),
         Column("Next", ".status.nextProbeAt", "When the next probe is due; only while Open."),
+        Column("Override", ".status.override.state", "The override that is in force.", wide=True),
+        Column("Would-Be", ".status.wouldBe.state", "The state without the override MetricsOnly.", wide=True),
         Column("Failures", ".status.consecutiveFailures", "Failures in a row.", type="integer", wide=True),
         Column("Reason", ".status.reason", "Why the breaker is in its state.", wide=True),
         Column("Message", ".status.message", "A sentence on the last result that mattered.", wide=True),

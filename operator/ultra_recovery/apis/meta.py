@@ -16,7 +16,13 @@ API_VERSION = f"{GROUP}/{VERSION}"
 
 RESET_ANNOTATION = f"{GROUP}/reset-requested-at"
 CANCEL_ANNOTATION = f"{GROUP}/cancel-requested-at"
+APPROVE_ANNOTATION = f"{GROUP}/approve"
+REJECT_ANNOTATION = f"{GROUP}/reject"
+PAUSED_ANNOTATION = f"{GROUP}/paused"
+EXCLUDE_LABEL = f"{GROUP}/exclude"
 POLICY_LABEL = f"{GROUP}/policy"
+RUN_LABEL = f"{GROUP}/run"
+STEP_LABEL = f"{GROUP}/step"
 
 _DURATION = re.compile(r"([0-9]{1,6})(ms|s|m|h)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -88,6 +94,12 @@ Moments = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("0s
 """A duration that may be zero, to one hour."""
 Hours = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1s", "24h"))]
 """A duration from one second to a day."""
+HalfMinute = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1s", "30s"))]
+"""A duration from one second to half a minute."""
+Days = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1m", "8760h"))]
+"""A duration from one minute to a year."""
+Instants = Annotated[timedelta, *_AS_DURATION, WithJsonSchema(duration_schema("1ms", "1h"))]
+"""A duration from one millisecond to one hour."""
 
 
 def format_time(value: datetime) -> str:

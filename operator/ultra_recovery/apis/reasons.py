@@ -76,6 +76,20 @@ class Reason(StrEnum):
     QUORUM = "Quorum"
     API_UNAVAILABLE = "ApiUnavailable"
     POD_DISRUPTION_BUDGET = "PodDisruptionBudget"
+    MANUAL = "Manual"
+    EXCLUDED = "Excluded"
+    DRY_RUN_RECORDED = "DryRunRecorded"
+    DEPENDENCY_OPEN = "DependencyOpen"
+    AWAITING_PROBE = "AwaitingProbe"
+    BREAKER_LEASED = "BreakerLeased"
+    NAMESPACE_PAUSED = "NamespacePaused"
+    OPERATOR_PAUSED = "OperatorPaused"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    APPROVAL_EXPIRED = "ApprovalExpired"
+    APPROVAL_REJECTED = "ApprovalRejected"
+    APPROVED = "Approved"
+    BLOCKED_FOR_LONG = "BlockedForLong"
+    DEPENDENCY_INVALID = "DependencyInvalid"
     # Incidents
     INCIDENT_OPENED = "IncidentOpened"
     INCIDENT_RECOVERED = "IncidentRecovered"
@@ -98,9 +112,39 @@ class Reason(StrEnum):
     POLICY_GONE = "PolicyGone"
     CANCEL_REQUESTED = "CancelRequested"
     NO_SIGNAL = "NoSignal"
+    # Breaker: windows, overrides, queries
+    FAILURE_RATE_REACHED = "FailureRateReached"
+    SLOW_CALL_RATE_REACHED = "SlowCallRateReached"
+    FORCED_OPEN = "ForcedOpen"
+    DISABLED = "Disabled"
+    METRICS_ONLY = "MetricsOnly"
+    OVERRIDE_EXPIRED = "OverrideExpired"
+    OVERRIDE_REMOVED = "OverrideRemoved"
+    RESET_REFUSED = "ResetRefused"
+    WOULD_MOVE = "WouldMove"
+    NO_DATA = "NoData"
+    # Custom actions
+    CRON_JOB_UNUSABLE = "CronJobUnusable"
+    JOB_CREATED = "JobCreated"
+    HOOK_CALLED = "HookCalled"
+    NOTIFIED = "Notified"
+    NOTIFICATION_FAILED = "NotificationFailed"
+    OUTCOME_UNKNOWN = "OutcomeUnknown"
+    UNDOING = "Undoing"
+    UNDO_FAILED = "UndoFailed"
+    SKIPPED = "Skipped"
+    DRY_RUN = "DryRun"
+    COUNT_NOT_REACHED = "CountNotReached"
+    NO_TRIGGER = "NoTrigger"
+    STEP_NOT_FOUND = "StepNotFound"
+    GOOD_BEFORE = "GoodBefore"
     # The process
     LEADER_ELECTED = "LeaderElected"
     LEADER_LOST = "LeaderLost"
+    # Rails that look at more than one policy, or at the calendar
+    MAINTENANCE_WINDOW = "MaintenanceWindow"
+    STORM = "Storm"
+    BUDGET = "Budget"
 
 
 REASON_SENTENCES: dict[Reason, str] = {
@@ -141,6 +185,20 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.QUORUM: "Removing a Ready pod now would leave fewer than limits.minHealthy.",
     Reason.API_UNAVAILABLE: "The API server did not answer an effect, or asked to come back later.",
     Reason.POD_DISRUPTION_BUDGET: "A PodDisruptionBudget refuses the eviction.",
+    Reason.MANUAL: "The policy's mode is Manual: it acts only on runs that a person creates.",
+    Reason.EXCLUDED: "The target carries the label recovery.ultra.dev/exclude=true.",
+    Reason.DRY_RUN_RECORDED: "The policy's mode is DryRun and a run of this incident has recorded what would be done.",
+    Reason.DEPENDENCY_OPEN: "A dependency is down, so restarting the target's pods would not help.",
+    Reason.AWAITING_PROBE: "A dependency is being probed right now; the step waits for the answer.",
+    Reason.BREAKER_LEASED: "Another run works on the same dependency.",
+    Reason.NAMESPACE_PAUSED: "The Namespace carries the annotation recovery.ultra.dev/paused=true.",
+    Reason.OPERATOR_PAUSED: "The operator is paused by its setting ULTRA_PAUSED.",
+    Reason.AWAITING_APPROVAL: "The step waits for a person's approval.",
+    Reason.APPROVAL_EXPIRED: "Nobody approved the step in time; silence is no approval.",
+    Reason.APPROVAL_REJECTED: "A person rejected the step.",
+    Reason.APPROVED: "A person approved the step.",
+    Reason.BLOCKED_FOR_LONG: "A recovery is due and a gate has refused it for more than five minutes.",
+    Reason.DEPENDENCY_INVALID: "A dependency is missing, or is the target itself.",
     Reason.INCIDENT_OPENED: "A trigger has fired for as long as its `for` asks.",
     Reason.INCIDENT_RECOVERED: "All signals are clear.",
     Reason.INCIDENT_RETURNED: "A trigger fired again while the incident was being observed.",
@@ -161,6 +219,33 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.POLICY_GONE: "The policy was deleted.",
     Reason.CANCEL_REQUESTED: "Somebody asked for the run to be cancelled by annotation.",
     Reason.NO_SIGNAL: "There was no signal to verify the step by.",
+    Reason.FAILURE_RATE_REACHED: "The share of failed calls in the window reached window.failureRatePercent.",
+    Reason.SLOW_CALL_RATE_REACHED: "The share of slow calls in the window reached window.slowCall.ratePercent.",
+    Reason.FORCED_OPEN: "Somebody holds the breaker Open by spec.override, whatever the probes say.",
+    Reason.DISABLED: "Somebody holds the breaker Closed by spec.override; it is not probed.",
+    Reason.METRICS_ONLY: "Somebody holds the breaker Closed by spec.override; status.wouldBe shows what it would be.",
+    Reason.OVERRIDE_EXPIRED: "The time of spec.override is over; the probes decide again.",
+    Reason.OVERRIDE_REMOVED: "spec.override was removed; the probes decide again.",
+    Reason.RESET_REFUSED: "A breaker is not reset while spec.override is in force; remove the override first.",
+    Reason.WOULD_MOVE: "Without the override MetricsOnly the breaker would have changed its state.",
+    Reason.NO_DATA: "The query has no sample, or one that is no number, so nothing is known about the target.",
+    Reason.CRON_JOB_UNUSABLE: "No Job can be made of the step's CronJob: it is not suspended, is going or is empty.",
+    Reason.JOB_CREATED: "A Job was created.",
+    Reason.HOOK_CALLED: "An endpoint of the application was called and said yes.",
+    Reason.NOTIFIED: "Somebody was told.",
+    Reason.NOTIFICATION_FAILED: "A notification could not be delivered; that never decides a run.",
+    Reason.OUTCOME_UNKNOWN: "An effect that must not be repeated was begun and its outcome is not known.",
+    Reason.UNDOING: "The step was not verified; what it did is being taken back.",
+    Reason.UNDO_FAILED: "What the step did could not be taken back.",
+    Reason.SKIPPED: "The step was passed over because the run had to end.",
+    Reason.DRY_RUN: "Only what would be done was recorded; nothing was touched.",
+    Reason.COUNT_NOT_REACHED: "Too few errors of this type were reported within the trigger's time.",
+    Reason.NO_TRIGGER: "No errorReported trigger of the policy knows this type of error.",
+    Reason.STEP_NOT_FOUND: "The run names a step that the policy's ladder does not have.",
+    Reason.GOOD_BEFORE: "All was good before the step, so it proves nothing that it is good after it.",
     Reason.LEADER_ELECTED: "This process leads: it probes and acts.",
     Reason.LEADER_LOST: "This process does not lead any more: it neither probes nor acts.",
+    Reason.MAINTENANCE_WINDOW: "A maintenance window of effect Deny is open, or none of effect Allow is.",
+    Reason.STORM: "So many targets of the namespace fell ill at once that the cause lies elsewhere.",
+    Reason.BUDGET: "As many runs as the policy, workload, namespace or cluster may have started lately.",
 }

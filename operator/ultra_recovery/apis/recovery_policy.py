@@ -4,67 +4,96 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from ultra_recovery.apis.action import Step
 from ultra_recovery.apis.meta import (
     ApiType,
-    Condition,
+    Days,
     Hours,
     LabelName,
     Moments,
+    ObjectName,
     Percent,
     Seconds,
     TargetRef,
-    Timestamp,
+    patterned,
     readable,
 )
 from ultra_recovery.apis.trigger import Trigger
+
+_CRON = r"^[0-9A-Za-z*,/?#-]+( [0-9A-Za-z*,/?#-]+){4}$"
+_CRON_MESSAGE = "must be five cron fields: minute, hour, day of month, month, day of week, such as 0 2 * * *"
+_ZONE = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
+_ZONE_MESSAGE = "must be a time zone of the IANA database, such as Europe/Berlin or UTC"
 
 
 class Mode(StrEnum):
     """How far the operator may go."""
 
     AUTO = "Auto"
+    MANUAL = "Manual"
+    DRY_RUN = "DryRun"
     PAUSED = "Paused"
 
 
-class RestartPods(ApiType):
-    """Restart pods by rolling eviction: one at a time, PodDisruptionBudgets honoured, the template left alone."""
+class Dependency(ApiType):
+    """Something that the target needs to work."""
 
-    pods: Literal["Unhealthy", "All"] = Field(
-        default="Unhealthy",
-        description="Unhealthy: the pods for which podUnhealthy fires. All: every pod of the target. "
-        "Default: Unhealthy.",
+    breaker: ObjectName = Field(
+        description="Name of the CircuitBreaker of the dependency, in the policy's own namespace; not a breaker of the "
+        "target itself. Example: orders-db."
     )
 
 
-class Action(ApiType):
-    """What a step does: exactly one kind."""
+class WindowEffect(StrEnum):
+    """What a maintenance window does to recoveries."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                {"rule": "has(self.restartPods)", "message": "set exactly one kind of action: restartPods"}
-            ]
-        }
+    ALLOW = "Allow"
+    DENY = "Deny"
+
+
+class MaintenanceWindow(ApiType):
+    """A time that comes again and again, in which recoveries are allowed, or are not."""
+
+    name: LabelName = Field(description="Name of the window, unique in the policy. Example: nightly.")
+    effect: WindowEffect = Field(
+        default=WindowEffect.DENY,
+        description="Deny: no step begins inside the window. Allow: steps begin only inside a window of this effect. "
+        "Deny wins. Default: Deny.",
+    )
+    schedule: Annotated[str, patterned(_CRON, _CRON_MESSAGE, min_length=9, max_length=100)] = Field(
+        description="When the window opens, as five cron fields: minute, hour, day of month, month, day of week. "
+        'Example: "0 2 * * *".'
+    )
+    duration: Hours = Field(description="How long the window stays open, 1s to 24h. Example: 1h.")
+    time_zone: Annotated[str, patterned(_ZONE, _ZONE_MESSAGE, min_length=1, max_length=64)] = Field(
+        default="UTC",
+        description="Time zone of the schedule, as in the IANA database. Default: UTC. Example: Europe/Berlin.",
     )
 
-    restart_pods: RestartPods | None = Field(
-        default=None, description="Restart pods of the target by evicting them one at a time."
+
+class Budget(ApiType):
+    """How many runs with an effect may start within a time."""
+
+    runs: int = Field(default=6, ge=1, le=60, description="Runs with an effect, 1 to 60. Default: 6.")
+    per: Hours = Field(
+        default=timedelta(hours=1), description="The time in which they are counted, 1s to 24h. Default: 1h."
     )
 
 
-class Step(ApiType):
-    """One rung of the ladder."""
+class History(ApiType):
+    """How many completed runs are kept."""
 
-    name: LabelName = Field(description="Name of the step, unique in the ladder. Example: restart.")
-    action: Action = Field(description="What the step does: exactly one kind of action, such as restartPods.")
-    timeout: Seconds = Field(
-        default=timedelta(seconds=60),
-        description="Time for the action itself, replacements Ready included; verification comes after it. "
-        "Default: 1m.",
+    succeeded: int = Field(default=10, ge=0, le=100, description="Runs that Succeeded, 0 to 100. Default: 10.")
+    failed: int = Field(
+        default=10, ge=0, le=100, description="Runs that ended Failed, Error or Inconclusive, 0 to 100. Default: 10."
+    )
+    cancelled: int = Field(default=5, ge=0, le=100, description="Runs that were Cancelled, 0 to 100. Default: 5.")
+    ttl: Days = Field(
+        default=timedelta(hours=720), description="No completed run is kept for longer, 1m to 8760h. Default: 720h."
     )
 
 
@@ -102,6 +131,11 @@ class Limits(ApiType):
         description="Share of spec.replicas, rounded up, that must stay Ready when a Ready pod is evicted. Removing a "
         "pod that is not Ready never violates it. Default: 50%.",
     )
+    budget: Budget = Field(
+        default_factory=Budget,
+        description="How many runs of this policy with an effect may start within a time. Runs that are deleted go on "
+        "counting.",
+    )
     min_healthy_period: Hours = Field(
         default=timedelta(minutes=10),
         description="Signals must stay clear for this long before the incident closes and attempts start anew. "
@@ -118,10 +152,12 @@ class RecoveryPolicySpec(ApiType):
                 {
                     "rule": f"!{readable('self.verify.within', 'self.limits.timeout')} "
                     f"|| !self.ladder.all(s, {readable('s.timeout')}) "
-                    "|| self.ladder.map(s, duration(s.timeout) + duration(self.verify.within)).sum() "
-                    "<= duration(self.limits.timeout)",
-                    "message": "the steps do not fit: the sum of each step's timeout plus verify.within must not "
-                    "exceed limits.timeout; raise limits.timeout or shorten the steps",
+                    "|| self.ladder.map(s, duration(s.timeout) + (has(s.action.notify) ? duration('0s') : "
+                    "duration(self.verify.within)) + (has(s.action.runJob) && has(s.action.runJob.undo) ? "
+                    "duration(s.timeout) : duration('0s'))).sum() <= duration(self.limits.timeout)",
+                    "message": "the steps do not fit: the sum of each step's timeout plus verify.within (not after "
+                    "notify; with undo the timeout twice) must not exceed limits.timeout; raise limits.timeout or "
+                    "shorten the steps",
                     "fieldPath": ".limits.timeout",
                 },
                 {
@@ -132,6 +168,13 @@ class RecoveryPolicySpec(ApiType):
                     "message": "healthyFor must be shorter than within, or nothing could ever be verified",
                     "fieldPath": ".verify.healthyFor",
                 },
+                {
+                    "rule": "self.ladder.all(s, s.allowWhileOpen.all(a, "
+                    "self.dependencies.exists(d, d.breaker == a.breaker)))",
+                    "message": "allowWhileOpen names a breaker that is not in spec.dependencies: add it there or "
+                    "remove it here",
+                    "fieldPath": ".ladder",
+                },
             ]
         }
     )
@@ -139,7 +182,20 @@ class RecoveryPolicySpec(ApiType):
     target_ref: TargetRef = Field(description="The workload that is recovered, in the policy's own namespace.")
     mode: Mode = Field(
         default=Mode.AUTO,
-        description="Auto: act. Paused: start nothing, finish and verify the current step, then stop. Default: Auto.",
+        description="Auto: act. Manual: act only on runs that somebody creates. DryRun: decide and record what would "
+        "be done, and touch nothing. Paused: start nothing, finish and verify the current step, then stop. "
+        "Default: Auto.",
+    )
+    dependencies: Annotated[
+        list[Dependency],
+        Field(
+            max_length=16,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["breaker"]},
+        ),
+    ] = Field(
+        default_factory=list,
+        description="What the target needs. While the breaker of one is Open or HalfOpen, or a fresh probe fails, the "
+        "target's pods are left alone: restarting them would not help. Up to sixteen. Default: [].",
     )
     triggers: Annotated[
         list[Trigger],
@@ -170,88 +226,14 @@ class RecoveryPolicySpec(ApiType):
         description="How a step is proven to have helped: which signals must be good, and for how long.",
     )
     limits: Limits = Field(default_factory=Limits, description="How often, how long and how much at once.")
-
-
-class IncidentState(StrEnum):
-    """Where an incident stands."""
-
-    ACTIVE = "Active"
-    OBSERVING = "Observing"
-    CLOSED = "Closed"
-
-
-class IncidentStatus(ApiType):
-    """The latest incident of a policy."""
-
-    id: int = Field(ge=1, description="Number of the incident; it grows by one with each incident of the policy.")
-    state: IncidentState = Field(
-        description="Where the incident stands: Active, Observing (all clear, not yet for long enough) or Closed."
-    )
-    triggers: Annotated[list[Annotated[str, Field(max_length=63)]], Field(max_length=16)] = Field(
-        default_factory=list,
-        description="Names of the triggers that fired in this incident, in the order in which they fired.",
-    )
-    attempts: int = Field(default=0, ge=0, description="Attempts so far, derived from the runs; for display.")
-    fault_observed_at: Timestamp = Field(description="When the first bad observation of this incident was made.")
-    opened_at: Timestamp = Field(description="When the first trigger had fired for its `for`.")
-    recovered_at: Timestamp | None = Field(
-        default=None, description="Since when all signals are clear; absent while the incident is Active."
-    )
-    closed_at: Timestamp | None = Field(
-        default=None, description="When the incident was closed, minHealthyPeriod after its recovery."
-    )
-
-
-class LastDecision(ApiType):
-    """What was decided last, and why."""
-
-    time: Timestamp = Field(description="When it was first decided so; repeating a decision does not move it.")
-    decision: Annotated[str, Field(max_length=32)] = Field(
-        description="What was decided: Idle, Wait, Hold (a gate refuses) or StartRun."
-    )
-    reason: Annotated[str, Field(max_length=64)] = Field(description="One word that says why; see the reasons page.")
-    message: Annotated[str, Field(max_length=1024)] = Field(
-        description="The decision as a sentence for people, at most 1024 characters."
-    )
-
-
-class LastRun(ApiType):
-    """The latest run of the policy."""
-
-    name: Annotated[str, Field(max_length=253)] = Field(
-        description="Name of the RecoveryRun in the policy's own namespace. Example: orders-7-3."
-    )
-    phase: Annotated[str, Field(max_length=32)] = Field(
-        description="The run's phase when this was written. Example: Succeeded."
-    )
-
-
-class RecoveryPolicyStatus(ApiType):
-    """What the operator knows and decided. Nobody else writes it."""
-
-    incident: IncidentStatus | None = Field(
-        default=None, description="The latest incident, open or closed; absent until the first one."
-    )
-    last_decision: LastDecision | None = Field(
-        default=None, description="What the operator decided last, and why; refusals are decisions too."
-    )
-    last_run: LastRun | None = Field(
-        default=None, description="The latest run of the policy; absent until the first one."
-    )
-    last_handled_reset_at: Annotated[str, Field(max_length=256)] | None = Field(
-        default=None, description="Value of the reset annotation that was handled last."
-    )
-    handled_resets: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=8)] | None = Field(
-        default=None, description="The last eight values of the reset annotation, none of which fires again."
-    )
-    reset_at: Timestamp | None = Field(
-        default=None, description="Runs created before this moment count neither as attempts nor for pauses."
-    )
-    observed_generation: int = Field(default=0, ge=0, description="metadata.generation this status was computed for.")
-    conditions: Annotated[
-        list[Condition],
+    maintenance_windows: Annotated[
+        list[MaintenanceWindow],
         Field(
-            max_length=16,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+            max_length=8, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
         ),
-    ] = Field(default_factory=list, description="Ready, Reconciling, Stalled, Incident, NeedsHuman, Blocked.")
+    ] = Field(
+        default_factory=list,
+        description="Times in which steps may begin, or may not; without any, always. Up to eight, by unique name. "
+        "Default: [].",
+    )
+    history: History = Field(default_factory=History, description="How many completed runs are kept, and for how long.")

@@ -17,6 +17,7 @@ _BOUNDS = {
     "maximum": "≤ {}",
     "minItems": "at least {} items",
     "maxItems": "at most {} items",
+    "maxProperties": "at most {} entries",
 }
 
 
@@ -114,7 +115,11 @@ def _default(field: Schema, required: bool) -> str:
         return ""
     if default == {}:
         return "as below"
-    return f"`[{', '.join(default)}]`" if isinstance(default, list) else f"`{default}`"
+    return f"`[{', '.join(default)}]`" if isinstance(default, list) else f"`{_shown(default)}`"
+
+
+def _shown(default: object) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def _bounds(field: Schema) -> str:

@@ -22,7 +22,17 @@ RULES = "x-kubernetes-validations"
 LIST_TYPE = "x-kubernetes-list-type"
 _KEY_ORDER = (
     *("description", "type", "format", "default", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"),
-    *("minItems", "maxItems", LIST_TYPE, "x-kubernetes-list-map-keys", "items", "required", "properties", RULES),
+    *(
+        "minItems",
+        "maxItems",
+        "maxProperties",
+        LIST_TYPE,
+        "x-kubernetes-list-map-keys",
+        "items",
+        "required",
+        "properties",
+    ),
+    *("additionalProperties", RULES),
 )
 _RULE_KEYS = ("rule", "message", "fieldPath")
 _INT32_MAX = 2**31 - 1
@@ -125,11 +135,7 @@ def _structural(raw: Schema, defs: dict[str, Schema]) -> Schema:
     if "pattern" in node and PATTERN_MESSAGE in node:
         rule = {"rule": f"self.matches(r'{node.pop('pattern')}')", "message": node.pop(PATTERN_MESSAGE)}
         node[RULES] = [rule, *node.get(RULES, [])]
-    if "properties" in node:
-        node["properties"] = {name: _structural(field, defs) for name, field in node["properties"].items()}
-    if node.get("type") == "array":
-        node.setdefault(LIST_TYPE, "atomic")
-        node["items"] = _structural(node["items"], defs)
+    _nest(node, defs)
     if node.get("type") == "integer":
         node["format"] = "int32" if node.get("maximum", _INT32_MAX + 1) <= _INT32_MAX else "int64"
     if RULES in node:
@@ -139,6 +145,17 @@ def _structural(raw: Schema, defs: dict[str, Schema]) -> Schema:
     elif "default" in node and node.get("type") == "object":
         node["default"] = {}
     return {key: node[key] for key in sorted(node, key=_key_position)}
+
+
+def _nest(node: Schema, defs: dict[str, Schema]) -> None:
+    """Make what is inside a node structural, too."""
+    if "properties" in node:
+        node["properties"] = {name: _structural(field, defs) for name, field in node["properties"].items()}
+    if node.get("type") == "array":
+        node.setdefault(LIST_TYPE, "atomic")
+        node["items"] = _structural(node["items"], defs)
+    if isinstance(node.get("additionalProperties"), dict):
+        node["additionalProperties"] = _structural(node["additionalProperties"], defs)
 
 
 def _flattened(raw: Schema, defs: dict[str, Schema]) -> Schema:

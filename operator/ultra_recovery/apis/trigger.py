@@ -8,7 +8,10 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from ultra_recovery.apis.meta import ApiType, LabelName, Moments, ObjectName
+from ultra_recovery.apis.meta import ApiType, Hours, LabelName, Moments, ObjectName, patterned
+
+ERROR_TYPE = r"^[A-Za-z][A-Za-z0-9_.-]*$"
+ERROR_TYPE_MESSAGE = "must begin with a letter and hold letters, digits, '_', '.' and '-', such as CUSTOM_ERROR"
 
 
 class CircuitOpenTrigger(ApiType):
@@ -23,6 +26,20 @@ class PodUnhealthyReason(StrEnum):
     """What can be wrong with a pod."""
 
     NOT_READY = "NotReady"
+    OOM_KILLED = "OOMKilled"
+    CRASH_LOOP = "CrashLoopBackOff"
+    IMAGE_PULL = "ImagePull"
+    PENDING = "Pending"
+    TERMINATING = "Terminating"
+
+
+class OomKills(ApiType):
+    """How many kills for lack of memory count as trouble."""
+
+    count: int = Field(default=3, ge=1, le=20, description="Kills of one pod's containers, 1 to 20. Default: 3.")
+    within: Hours = Field(
+        default=timedelta(minutes=10), description="The time in which they are counted, 1s to 24h. Default: 10m."
+    )
 
 
 class PodUnhealthyTrigger(ApiType):
@@ -33,12 +50,30 @@ class PodUnhealthyTrigger(ApiType):
     ] = Field(
         default_factory=lambda: [PodUnhealthyReason.NOT_READY],
         description="What counts as unhealthy. NotReady: was Ready before, or is not Ready for longer than "
-        "startupGrace. Pods that are Pending, Terminating, pulling an image or in CrashLoopBackOff never count. "
-        "Default: [NotReady].",
+        "startupGrace. OOMKilled: killed for lack of memory as often as oom says, `for` is ignored. CrashLoopBackOff, "
+        "ImagePull (an image that cannot be pulled), Pending (not running for longer than startupGrace) and "
+        "Terminating (for longer than startupGrace) fire the trigger, but such pods are never evicted: a restart "
+        "does not help them. Default: [NotReady].",
     )
     startup_grace: Moments = Field(
         default=timedelta(minutes=5),
         description="How long a new pod may take to become Ready for the first time. Default: 5m.",
+    )
+    oom: OomKills = Field(
+        default_factory=OomKills, description="How many kills for lack of memory the reason OOMKilled takes."
+    )
+
+
+class ErrorReportedTrigger(ApiType):
+    """Fires when errors of these types were reported often enough; a report is a RecoveryRun of cause Reported."""
+
+    error_types: Annotated[
+        list[Annotated[str, patterned(ERROR_TYPE, ERROR_TYPE_MESSAGE, min_length=1, max_length=64)]],
+        Field(min_length=1, max_length=32, json_schema_extra={"x-kubernetes-list-type": "set"}),
+    ] = Field(description="Types of errors, as the application names them. Example: [DATABASE_CONNECTION_LOST].")
+    count: int = Field(default=1, ge=1, le=100, description="Reports that are needed, 1 to 100. Default: 1.")
+    within: Hours = Field(
+        default=timedelta(minutes=5), description="The time in which they are counted, 1s to 24h. Default: 5m."
     )
 
 
@@ -49,8 +84,9 @@ class Trigger(ApiType):
         json_schema_extra={
             "x-kubernetes-validations": [
                 {
-                    "rule": "[has(self.circuitOpen), has(self.podUnhealthy)].filter(x, x).size() == 1",
-                    "message": "set exactly one kind of trigger: circuitOpen or podUnhealthy",
+                    "rule": "[has(self.circuitOpen), has(self.podUnhealthy), has(self.errorReported)]"
+                    ".filter(x, x).size() == 1",
+                    "message": "set exactly one kind of trigger: circuitOpen, podUnhealthy or errorReported",
                 }
             ]
         }
@@ -62,6 +98,10 @@ class Trigger(ApiType):
     )
     pod_unhealthy: PodUnhealthyTrigger | None = Field(
         default=None, description="Fires while a pod of the target workload is unhealthy."
+    )
+    error_reported: ErrorReportedTrigger | None = Field(
+        default=None,
+        description="Fires when the application reported errors of these types; `for` is ignored.",
     )
     hold: Moments = Field(
         default=timedelta(0),

@@ -2,7 +2,8 @@
 
 Everything about transitions stands in TRANSITIONS. The first row whose state, event and guard fit is taken. An event
 without a row raises IllegalTransition and changes nothing. Probe results that carry an older epoch are dropped before
-the table is asked: they belong to a history that a transition or a reset has closed.
+the table is asked: they belong to a history that a transition or a reset has closed. While an override is in force its
+rows, which stand first, hide the others; under MetricsOnly the same table runs beside it on a shadow snapshot.
 
     Closed ──failures──▶ Open ──success at the trial time──▶ HalfOpen ──successes──▶ Closed
                           ▲                                     │
@@ -12,11 +13,12 @@ the table is asked: they belong to a history that a transition or a reset has cl
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec
 from ultra_recovery.core import breaker_effects as do
+from ultra_recovery.core import override_effects as override
 from ultra_recovery.core.breaker_state import Event, Happening, Snapshot, Transition, observe
 from ultra_recovery.core.errors import IllegalTransition
 
@@ -38,9 +40,25 @@ class Row:
 CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
 
 TRANSITIONS: tuple[Row, ...] = (
+    Row(None, Event.OVERRIDE, override.same_override, None, override.renew),
+    Row(None, Event.OVERRIDE, override.asks_forced_open, OPEN, override.force_open),
+    Row(None, Event.OVERRIDE, override.asks_disabled, CLOSED, override.disable),
+    Row(None, Event.OVERRIDE, override.asks_metrics_only, CLOSED, override.watch_only),
+    Row(None, Event.OVERRIDE_ENDED, override.forced_open, HALF_OPEN, override.lift_to_trial),
+    Row(None, Event.OVERRIDE_ENDED, override.overridden, CLOSED, override.lift_to_closed),
+    Row(None, Event.SUCCESS, override.overridden, None, override.record),
+    Row(None, Event.FAILURE, override.overridden, None, override.record),
+    Row(None, Event.TRIAL_TIMEOUT, override.overridden, None, override.record),
+    Row(None, Event.RECOVERY_VERIFIED, override.overridden, None, override.ignore),
+    Row(None, Event.RESET, override.overridden, None, override.refuse),
+    Row(None, Event.TARGET_CHANGED, override.overridden, None, override.forget_target),
+    Row(CLOSED, Event.SUCCESS, do.failure_rate_reached, OPEN, do.open_by_failure_rate),
+    Row(CLOSED, Event.SUCCESS, do.slow_call_rate_reached, OPEN, do.open_by_slow_call_rate),
     Row(CLOSED, Event.SUCCESS, do.confirming, CLOSED, do.confirm),
     Row(CLOSED, Event.SUCCESS, do.always, CLOSED, do.clear_failures),
     Row(CLOSED, Event.FAILURE, do.last_failure_allowed, OPEN, do.open),
+    Row(CLOSED, Event.FAILURE, do.failure_rate_reached, OPEN, do.open_by_failure_rate),
+    Row(CLOSED, Event.FAILURE, do.slow_call_rate_reached, OPEN, do.open_by_slow_call_rate),
     Row(CLOSED, Event.FAILURE, do.always, CLOSED, do.count_failure),
     Row(OPEN, Event.FAILURE, do.always, OPEN, do.record_failure),
     Row(OPEN, Event.SUCCESS, do.trial_reached, HALF_OPEN, do.start_trial),
@@ -49,7 +67,8 @@ TRANSITIONS: tuple[Row, ...] = (
     Row(HALF_OPEN, Event.SUCCESS, do.last_success_needed, CLOSED, do.close),
     Row(HALF_OPEN, Event.SUCCESS, do.always, HALF_OPEN, do.count_success),
     Row(HALF_OPEN, Event.FAILURE, do.always, OPEN, do.reopen),
-    Row(HALF_OPEN, Event.ERROR, do.always, HALF_OPEN, do.stop_trial_clock),
+    Row(HALF_OPEN, Event.ERROR, do.always, HALF_OPEN, do.stand_still),
+    Row(HALF_OPEN, Event.TRIAL_TIMEOUT, do.clock_stands, HALF_OPEN, do.keep),
     Row(HALF_OPEN, Event.TRIAL_TIMEOUT, do.always, OPEN, do.time_out),
     Row(None, Event.ERROR, do.always, None, do.keep),
     Row(None, Event.NEUTRAL, do.always, None, do.keep),
@@ -66,9 +85,22 @@ def step(snapshot: Snapshot, happening: Happening, spec: CircuitBreakerSpec, now
     """
     if happening.epoch is not None and happening.epoch != snapshot.epoch:
         return Transition(snapshot, snapshot, happening.event)
-    observed = observe(snapshot, happening)
+    observed = observe(snapshot, happening, spec, now)
     context = do.Context(observed, happening, spec, now)
     for row in TRANSITIONS:
         if row.event is happening.event and row.state in (None, snapshot.state) and row.guard(context):
-            return Transition(snapshot, row.effect(context), happening.event)
+            after = _step_shadow(row.effect(context), happening, spec, now)
+            return Transition(snapshot, after, happening.event)
     raise IllegalTransition(f"no row for {happening.event} in state {snapshot.state}")
+
+
+_SHADOWED = frozenset({Event.SUCCESS, Event.FAILURE, Event.NEUTRAL, Event.ERROR, Event.TRIAL_TIMEOUT})
+
+
+def _step_shadow(snapshot: Snapshot, happening: Happening, spec: CircuitBreakerSpec, now: datetime) -> Snapshot:
+    """Let the shadow have the result, too. It has epochs of its own, and no shadow."""
+    if snapshot.shadow is None or happening.event not in _SHADOWED:
+        return snapshot
+    if happening.event is Event.TRIAL_TIMEOUT and snapshot.shadow.half_open_deadline is None:
+        return snapshot
+    return replace(snapshot, shadow=step(snapshot.shadow, replace(happening, epoch=None), spec, now).after)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec
 from ultra_recovery.apis.reasons import Reason
+from ultra_recovery.core import breaker_window as window
 from ultra_recovery.core.breaker_state import Event, Happening, Snapshot, open_duration
 
 
@@ -23,6 +24,11 @@ class Context:
     def message(self) -> str:
         """The message of the result, "" for events that are not results."""
         return self.happening.result.message if self.happening.result else ""
+
+    @property
+    def figures(self) -> window.Figures:
+        """The window with the result in it."""
+        return window.figures(self.snapshot.calls, self.spec.window, self.now)
 
 
 def always(_: Context) -> bool:
@@ -47,13 +53,28 @@ def last_success_needed(context: Context) -> bool:
     return context.snapshot.successes + 1 >= context.spec.success_threshold
 
 
+def failure_rate_reached(context: Context) -> bool:
+    """At least minimumCalls are in the window, and failureRatePercent of them failed."""
+    return window.failure_rate_reached(context.figures, context.spec.window)
+
+
+def slow_call_rate_reached(context: Context) -> bool:
+    """At least minimumCalls are in the window, and slowCall.ratePercent of them were slow."""
+    return window.slow_call_rate_reached(context.figures, context.spec.window)
+
+
+def clock_stands(context: Context) -> bool:
+    """The last probe could not be made: the clock of the trial stands still."""
+    return context.snapshot.clock_stands
+
+
 def confirming(context: Context) -> bool:
     """The breaker was reset and is still being confirmed."""
     return context.snapshot.confirming
 
 
-def _enter(context: Context, state: BreakerState, reason: Reason, message: str) -> Snapshot:
-    """A new epoch in `state`, counters of the old one gone."""
+def enter(context: Context, state: BreakerState, reason: Reason, message: str) -> Snapshot:
+    """A new epoch in `state`; counters and window of the old one are gone, and its override."""
     return replace(
         context.snapshot,
         state=state,
@@ -67,6 +88,9 @@ def _enter(context: Context, state: BreakerState, reason: Reason, message: str) 
         half_open_deadline=None,
         confirming=False,
         changed_at=context.now,
+        calls=(),
+        override=None,
+        shadow=None,
     )
 
 
@@ -98,9 +122,29 @@ def open(context: Context) -> Snapshot:
     """Open until now + open duration."""
     failures = context.snapshot.failures + 1
     message = f"{failures} failures in a row, the last: {context.message}"
-    opened = _enter(context, BreakerState.OPEN, Reason.PROBE_FAILED, message)
+    opened = enter(context, BreakerState.OPEN, Reason.PROBE_FAILED, message)
     duration = open_duration(context.spec, opened.reopen_count, context.happening.jitter)
     return replace(opened, failures=failures, trial_at=context.now + duration)
+
+
+def open_by_failure_rate(context: Context) -> Snapshot:
+    """Open until now + open duration; the message holds the figures."""
+    return _open_by_rate(context, Reason.FAILURE_RATE_REACHED)
+
+
+def open_by_slow_call_rate(context: Context) -> Snapshot:
+    """Open until now + open duration; the message holds the figures."""
+    return _open_by_rate(context, Reason.SLOW_CALL_RATE_REACHED)
+
+
+def _open_by_rate(context: Context, reason: Reason) -> Snapshot:
+    rules, slow = context.spec.window, reason is Reason.SLOW_CALL_RATE_REACHED
+    message = window.explain(context.figures, rules, slow=slow) if rules is not None else ""
+    failures = context.snapshot.failures + 1 if context.happening.event is Event.FAILURE else 0
+    opened = enter(context, BreakerState.OPEN, reason, message)
+    duration = open_duration(context.spec, opened.reopen_count, context.happening.jitter)
+    unconfirmed = opened.unconfirmed and context.happening.event is Event.FAILURE
+    return replace(opened, failures=failures, trial_at=context.now + duration, unconfirmed=unconfirmed)
 
 
 def record_failure(context: Context) -> Snapshot:
@@ -118,42 +162,39 @@ def start_trial(context: Context) -> Snapshot:
     reason, message = Reason.TRIAL_STARTED, f"trial started: {context.message}"
     if context.happening.event is Event.RECOVERY_VERIFIED:
         reason, message = Reason.RECOVERY_VERIFIED, "trial started early: a recovery step was verified"
-    trial = _enter(context, BreakerState.HALF_OPEN, reason, message)
+    trial = enter(context, BreakerState.HALF_OPEN, reason, message)
     return replace(trial, half_open_deadline=context.now + context.spec.half_open_timeout, unconfirmed=False)
 
 
 def count_success(context: Context) -> Snapshot:
     """Add 1 to successes."""
-    return replace(context.snapshot, successes=context.snapshot.successes + 1, changed_at=context.now)
+    return replace(context.snapshot, successes=context.snapshot.successes + 1)
 
 
 def close(context: Context) -> Snapshot:
     """Set reopenCount to 0."""
     message = f"{context.snapshot.successes + 1} successes in a row"
-    return replace(_enter(context, BreakerState.CLOSED, Reason.TRIAL_SUCCEEDED, message), reopen_count=0)
+    return replace(enter(context, BreakerState.CLOSED, Reason.TRIAL_SUCCEEDED, message), reopen_count=0)
 
 
 def reopen(context: Context) -> Snapshot:
     """Add 1 to reopenCount; open duration doubled, at most openMax."""
     count = context.snapshot.reopen_count + 1
-    opened = _enter(context, BreakerState.OPEN, Reason.TRIAL_FAILED, f"trial failed: {context.message}")
+    opened = enter(context, BreakerState.OPEN, Reason.TRIAL_FAILED, f"trial failed: {context.message}")
     duration = open_duration(context.spec, count, context.happening.jitter)
     return replace(opened, failures=1, reopen_count=count, trial_at=context.now + duration)
 
 
 def time_out(context: Context) -> Snapshot:
     """Open duration unchanged."""
-    opened = _enter(context, BreakerState.OPEN, Reason.TRIAL_TIMEOUT, "the trial ended without a decision")
+    opened = enter(context, BreakerState.OPEN, Reason.TRIAL_TIMEOUT, "the trial ended without a decision")
     duration = open_duration(context.spec, opened.reopen_count, context.happening.jitter)
     return replace(opened, trial_at=context.now + duration)
 
 
-def stop_trial_clock(context: Context) -> Snapshot:
-    """The trial's clock stands still: the time since the last result is added to its deadline."""
-    snapshot = context.snapshot
-    lost = context.now - (snapshot.changed_at or snapshot.since)
-    deadline = snapshot.half_open_deadline
-    return replace(snapshot, half_open_deadline=deadline + lost if deadline else None, changed_at=context.now)
+def stand_still(context: Context) -> Snapshot:
+    """Only the observation is recorded; the clock of the trial stands still until the next result."""
+    return context.snapshot
 
 
 def reset(context: Context) -> Snapshot:
@@ -161,5 +202,5 @@ def reset(context: Context) -> Snapshot:
     changed = context.happening.event is Event.TARGET_CHANGED
     reason = Reason.TARGET_CHANGED if changed else Reason.RESET
     message = "spec.target was changed" if changed else "reset by annotation"
-    closed = _enter(context, BreakerState.CLOSED, reason, message)
+    closed = enter(context, BreakerState.CLOSED, reason, message)
     return replace(closed, reopen_count=0, unconfirmed=True, confirming=True, last=None, good_since=None)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec
+from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec, OverrideState
 from ultra_recovery.apis.reasons import Reason
+from ultra_recovery.core.breaker_window import Call, record_call
+from ultra_recovery.core.override import Override
 from ultra_recovery.core.probe import Outcome, ProbeResult
 
 OPEN_JITTER = 0.10
@@ -25,6 +27,8 @@ class Event(StrEnum):
     RECOVERY_VERIFIED = "recovery verified"
     RESET = "reset"
     TARGET_CHANGED = "target changed"
+    OVERRIDE = "override"
+    OVERRIDE_ENDED = "override ended"
 
 
 EVENT_OF = {
@@ -49,7 +53,10 @@ class Snapshot:
         confirming: after a reset, until enough successes: probes come at trialInterval.
         last: the latest result, None before the first probe.
         good_since: begin of the current row of successes, None while the latest result is not one.
-        changed_at: when the last result that can move the clock of the trial was taken.
+        changed_at: when the last result was taken, while HalfOpen: for the clock of the trial.
+        calls: the window's calls; only while Closed by the table, forgotten at every transition.
+        override: what a person decided, while that is in force.
+        shadow: what the table makes of the results while the override MetricsOnly keeps this breaker Closed.
     """
 
     state: BreakerState
@@ -67,6 +74,25 @@ class Snapshot:
     last: ProbeResult | None = None
     good_since: datetime | None = None
     changed_at: datetime | None = None
+    calls: tuple[Call, ...] = ()
+    override: Override | None = None
+    shadow: Snapshot | None = None
+
+    @property
+    def probed(self) -> bool:
+        """Whether the target is probed at all."""
+        return self.override is None or self.override.state is not OverrideState.DISABLED
+
+    @property
+    def trial_ends_at(self) -> datetime | None:
+        """When the running trial, or that of the shadow, ends undecided; None while its clock stands still."""
+        own = self.shadow or self
+        return None if own.clock_stands else own.half_open_deadline
+
+    @property
+    def clock_stands(self) -> bool:
+        """Whether the clock of a trial stands still: the target could not be asked the last time."""
+        return self.last is not None and self.last.outcome is Outcome.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +103,14 @@ class Happening:
         epoch: epoch of the snapshot for which a probe was sent; None for events that are not results.
         result: the probe's result, for results.
         jitter: a number in [0, 1), used when the breaker opens.
+        override: the override that begins or is changed.
     """
 
     event: Event
     epoch: int | None = None
     result: ProbeResult | None = None
     jitter: float = 0.0
+    override: Override | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +149,33 @@ def open_duration(spec: CircuitBreakerSpec, reopen_count: int, jitter: float) ->
     return limited * (1 + OPEN_JITTER * jitter)
 
 
-def observe(snapshot: Snapshot, happening: Happening) -> Snapshot:
+def observe(snapshot: Snapshot, happening: Happening, spec: CircuitBreakerSpec, now: datetime) -> Snapshot:
     """The snapshot with the result noted, before the table decides anything."""
     result = happening.result
     if result is None:
         return snapshot
+    noted = _turn_clock(snapshot, result, now)
     if result.outcome is Outcome.NEUTRAL:
-        return replace(snapshot, last=result)
+        return replace(noted, last=result)
     good_since = (snapshot.good_since or result.started_at) if result.outcome is Outcome.SUCCESS else None
-    return replace(snapshot, last=result, good_since=good_since)
+    counts = snapshot.state is BreakerState.CLOSED and snapshot.override is None
+    calls = record_call(snapshot.calls, result, spec.window) if counts else ()
+    return replace(noted, last=result, good_since=good_since, calls=calls)
+
+
+def _turn_clock(snapshot: Snapshot, result: ProbeResult, now: datetime) -> Snapshot:
+    """Time before and after a probe that could not be made does not count for the trial."""
+    if snapshot.half_open_deadline is None:
+        return snapshot
+    stood = snapshot.clock_stands or result.outcome is Outcome.ERROR
+    lost = now - (snapshot.changed_at or snapshot.since) if stood else timedelta()
+    return replace(snapshot, half_open_deadline=snapshot.half_open_deadline + lost, changed_at=now)
+
+
+def resume_trial(snapshot: Snapshot, spec: CircuitBreakerSpec, now: datetime) -> Snapshot:
+    """A restored snapshot whose trial begins its time anew: while nobody probed, no trial could be decided."""
+    own = snapshot.shadow or snapshot
+    if own.half_open_deadline is None:
+        return snapshot
+    resumed = replace(own, half_open_deadline=now + spec.half_open_timeout, changed_at=now)
+    return replace(snapshot, shadow=resumed) if snapshot.shadow else resumed

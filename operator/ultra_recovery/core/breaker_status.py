@@ -6,13 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ultra_recovery.apis.circuit_breaker import BreakerState, BreakerTarget, CircuitBreakerStatus
+from ultra_recovery.apis.circuit_breaker import (
+    BreakerState,
+    BreakerTarget,
+    CircuitBreakerSpec,
+    CircuitBreakerStatus,
+    OverrideStatus,
+    ServiceRef,
+    WindowStatus,
+    WouldBe,
+)
 from ultra_recovery.apis.meta import Condition
 from ultra_recovery.apis.reasons import ConditionType, Reason
 from ultra_recovery.core import conditions
 from ultra_recovery.core.breaker_state import Snapshot
+from ultra_recovery.core.breaker_window import figures
 from ultra_recovery.core.conditions import Wanted
 from ultra_recovery.core.naming import spec_digest
+from ultra_recovery.core.override import Override
 from ultra_recovery.core.probe import Outcome
 
 _KNOWN_REASONS = {reason.value: reason for reason in Reason}
@@ -55,25 +66,56 @@ def restore(status: CircuitBreakerStatus, now: datetime) -> Snapshot | None:
         unconfirmed=bool(status.unconfirmed),
         confirming=bool(status.unconfirmed),
         changed_at=now,
+        override=_restore_override(status),
+        shadow=_restore_shadow(status.would_be, now),
+    )
+
+
+def _restore_override(status: CircuitBreakerStatus) -> Override | None:
+    known = status.override
+    return Override(known.state, known.since, known.until, known.reason or "") if known is not None else None
+
+
+def _restore_shadow(would_be: WouldBe | None, now: datetime) -> Snapshot | None:
+    if would_be is None:
+        return None
+    return Snapshot(
+        state=would_be.state,
+        epoch=0,
+        since=would_be.since,
+        reason=_KNOWN_REASONS.get(would_be.reason, Reason.INITIAL),
+        message=would_be.message or "",
+        failures=would_be.consecutive_failures,
+        successes=would_be.consecutive_successes,
+        reopen_count=would_be.reopen_count,
+        trial_at=would_be.trial_at,
+        half_open_deadline=would_be.half_open_deadline,
+        changed_at=now,
     )
 
 
 def describe_target(target: BreakerTarget) -> str:
     """The target in short, for kubectl get."""
     if target.http is not None:
-        http = target.http
-        if http.service_ref is not None:
-            return f"http {http.service_ref.name}:{http.service_ref.port}{http.path}"[:_MAX_TARGET]
-        return f"http {http.url}"[:_MAX_TARGET]
+        return f"http {_place(target.http.service_ref, target.http.path) or target.http.url}"[:_MAX_TARGET]
+    if target.tcp is not None:
+        return f"tcp {_place(target.tcp.service_ref) or target.tcp.address}"[:_MAX_TARGET]
+    if target.prometheus is not None:
+        return f"prometheus {_place(target.prometheus.service_ref) or target.prometheus.url}"[:_MAX_TARGET]
     if target.workload is not None:
         return f"{target.workload.kind.lower()} {target.workload.name}"[:_MAX_TARGET]
     return "unknown"
 
 
+def _place(reference: ServiceRef | None, path: str = "") -> str:
+    return f"{reference.name}:{reference.port}{path}" if reference is not None else ""
+
+
 def status_of(
-    snapshot: Snapshot, target: BreakerTarget | None, record: BreakerRecord, old: CircuitBreakerStatus, now: datetime
+    snapshot: Snapshot, spec: CircuitBreakerSpec | None, record: BreakerRecord, old: CircuitBreakerStatus, now: datetime
 ) -> CircuitBreakerStatus:
-    """The status to write for a snapshot."""
+    """The status to write for a snapshot; without a spec that can be read, what was written of it stays."""
+    target = spec.target if spec is not None else None
     opened = snapshot.state is BreakerState.OPEN
     handled = list(record.handled_resets)
     return CircuitBreakerStatus(
@@ -87,10 +129,13 @@ def status_of(
         consecutive_failures=snapshot.failures,
         consecutive_successes=snapshot.successes,
         reopen_count=snapshot.reopen_count,
-        next_probe_at=record.next_probe_at if opened else None,
+        next_probe_at=record.next_probe_at if opened and snapshot.probed else None,
         trial_at=snapshot.trial_at,
         half_open_deadline=snapshot.half_open_deadline,
         unconfirmed=snapshot.unconfirmed or None,
+        override=_override_status(snapshot.override),
+        would_be=_would_be(snapshot.shadow),
+        window=_window_status(snapshot, spec, old, now),
         last_handled_reset_at=handled[-1] if handled else None,
         handled_resets=handled or None,
         observed_generation=record.generation,
@@ -98,10 +143,47 @@ def status_of(
     )
 
 
+def _override_status(override: Override | None) -> OverrideStatus | None:
+    if override is None:
+        return None
+    return OverrideStatus(
+        state=override.state, until=override.until, since=override.since, reason=override.reason or None
+    )
+
+
+def _would_be(shadow: Snapshot | None) -> WouldBe | None:
+    if shadow is None:
+        return None
+    return WouldBe(
+        state=shadow.state,
+        since=shadow.since,
+        reason=shadow.reason,
+        message=shadow.message[:_MAX_MESSAGE] or None,
+        consecutive_failures=shadow.failures,
+        consecutive_successes=shadow.successes,
+        reopen_count=shadow.reopen_count,
+        trial_at=shadow.trial_at,
+        half_open_deadline=shadow.half_open_deadline,
+    )
+
+
+def _window_status(
+    snapshot: Snapshot, spec: CircuitBreakerSpec | None, old: CircuitBreakerStatus, now: datetime
+) -> WindowStatus | None:
+    """Figures that change only with the failed or slow calls: good calls alone are not worth a write."""
+    found = figures((snapshot.shadow or snapshot).calls, spec.window if spec is not None else None, now)
+    if not found.failed and not found.slow:
+        return None
+    before = old.window
+    if before is not None and (before.failed, before.slow) == (found.failed, found.slow):
+        return before
+    return WindowStatus(calls=found.calls, failed=found.failed, slow=found.slow)
+
+
 def _conditions(snapshot: Snapshot, record: BreakerRecord, old: Sequence[Condition], now: datetime) -> list[Condition]:
     wanted = []
     if record.stalled is None:
-        wanted.append(Wanted(ConditionType.READY, "True", Reason.ENFORCED, "the breaker is probed"))
+        wanted.append(Wanted(ConditionType.READY, "True", Reason.ENFORCED, _enforced(snapshot)))
     else:
         reason, message = record.stalled
         wanted.append(Wanted(ConditionType.READY, "False", reason, message))
@@ -110,6 +192,10 @@ def _conditions(snapshot: Snapshot, record: BreakerRecord, old: Sequence[Conditi
     wanted.append(Wanted(ConditionType.CIRCUIT_OPEN, conditions.truth(opened), snapshot.reason, snapshot.message))
     wanted.append(_target_healthy(snapshot, record, old))
     return conditions.merge(old, wanted, record.generation, now)
+
+
+def _enforced(snapshot: Snapshot) -> str:
+    return "the breaker is probed" if snapshot.override is None else snapshot.override.sentence
 
 
 def _target_healthy(snapshot: Snapshot, record: BreakerRecord, old: Sequence[Condition]) -> Wanted:
@@ -121,6 +207,8 @@ def _target_healthy(snapshot: Snapshot, record: BreakerRecord, old: Sequence[Con
     last = snapshot.last
     if record.stalled is not None:
         return Wanted(ConditionType.TARGET_HEALTHY, "Unknown", record.stalled[0], record.stalled[1])
+    if not snapshot.probed:
+        return Wanted(ConditionType.TARGET_HEALTHY, "Unknown", Reason.DISABLED, "a Disabled breaker is not probed")
     if last is None:
         known = next((item for item in old if item.type == ConditionType.TARGET_HEALTHY), None)
         probed = known is not None and known.reason in (Reason.PROBE_SUCCEEDED, Reason.PROBE_FAILED)
@@ -135,23 +223,33 @@ def _target_healthy(snapshot: Snapshot, record: BreakerRecord, old: Sequence[Con
 
 
 def is_urgent(new: CircuitBreakerStatus, old: CircuitBreakerStatus) -> bool:
-    """Whether a difference must be written at once: everything but counters, messages and the health of the target."""
+    """Whether a difference must be written at once: a transition, a handled request, a changed spec or override."""
     return _hard_part(new) != _hard_part(old)
 
 
+def enforcement_differs(new: CircuitBreakerStatus, old: CircuitBreakerStatus) -> bool:
+    """Whether the object became enforceable, or not enforceable, or is so for another reason."""
+    return _enforcement(new) != _enforcement(old)
+
+
+def _enforcement(status: CircuitBreakerStatus) -> tuple[object, ...]:
+    return _part(status, ConditionType.READY, ConditionType.STALLED)
+
+
+def _part(status: CircuitBreakerStatus, *types: ConditionType) -> tuple[object, ...]:
+    return tuple((item.type, item.status, item.reason) for item in status.conditions if item.type in types)
+
+
 def _hard_part(status: CircuitBreakerStatus) -> tuple[object, ...]:
-    conditions_part = tuple(
-        (item.type, item.status, item.reason)
-        for item in status.conditions
-        if item.type in (ConditionType.READY, ConditionType.STALLED, ConditionType.CIRCUIT_OPEN)
-    )
-    handled = tuple(status.handled_resets or ())
+    override = status.override
     return (
         status.state,
         status.epoch,
         status.target_digest,
         status.unconfirmed,
-        handled,
+        (override.state, override.until, override.reason) if override is not None else None,
+        status.would_be.state if status.would_be is not None else None,
+        tuple(status.handled_resets or ()),
         status.observed_generation,
-        conditions_part,
+        _part(status, ConditionType.CIRCUIT_OPEN),
     )

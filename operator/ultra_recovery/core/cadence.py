@@ -14,9 +14,11 @@ def next_probe_at(snapshot: Snapshot, spec: CircuitBreakerSpec, last_started: da
 
     HalfOpen, after a reset, or while a run verifies against this breaker (`watched`): trialInterval. Open: interval,
     plus one probe exactly at the trial time, whichever comes first. Closed: retryInterval after a failure, else
-    interval. Counted from the start of the last probe, so that a slow answer does not stretch the rhythm.
+    interval. Counted from the start of the last probe, so that a slow answer does not stretch the rhythm. Under the
+    override MetricsOnly the rhythm is that of what the breaker would be.
     """
     probe = spec.probe
+    snapshot = snapshot.shadow or snapshot
     if snapshot.state is BreakerState.HALF_OPEN or snapshot.confirming or watched:
         return last_started + probe.trial_interval
     if snapshot.state is BreakerState.OPEN:

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ultra_recovery.apis.policy_status import IncidentState, IncidentStatus
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_policy import IncidentState, IncidentStatus
+from ultra_recovery.apis.recovery_policy import Mode
 from ultra_recovery.apis.recovery_run import Cause, RecoveryRunSpec
+from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core import naming
-from ultra_recovery.core.facts import PolicyFacts, Refusal
+from ultra_recovery.core.facts import PolicyFacts
 from ultra_recovery.core.incident import IncidentStep, step_incident
+from ultra_recovery.core.objects import Run
+from ultra_recovery.core.refusal import Refusal
 from ultra_recovery.core.run_gates import attempts_of, first_refusal
 from ultra_recovery.core.signals import SignalState, next_change
 from ultra_recovery.core.step_gates import ActionClass, EffectRequest, first_step_refusal
@@ -24,6 +28,10 @@ class DecisionKind(StrEnum):
     WAIT = "Wait"
     HOLD = "Hold"
     START_RUN = "StartRun"
+
+
+_NO_BLOCK = frozenset({Reason.NOT_FIRING, Reason.DRY_RUN_RECORDED})
+"""Refusals that keep nothing from happening that should happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +58,15 @@ class Decision:
         return self.step.incident
 
 
-def decide(facts: PolicyFacts, now: datetime) -> Decision:
+def decide(facts: PolicyFacts, action_class: ActionClass, now: datetime) -> Decision:
     """Decide what to do for a policy.
 
     The incident follows the signals first. While a run is active nothing else is decided: the run has its own look.
+
+    Args:
+        facts: all that is known.
+        action_class: the class of the ladder's first step, whose gates are asked before a run is created.
+        now: the present.
     """
     step = step_incident(
         facts.policy.status.incident,
@@ -65,17 +78,26 @@ def decide(facts: PolicyFacts, now: datetime) -> Decision:
     look = _earliest(step.next_look, next_change(facts.signals))
     active = facts.active_run
     if active is not None:
-        return Decision(DecisionKind.WAIT, Reason.RUN_ACTIVE, f"run {active.meta.key.name} is active", step, look)
+        return Decision(DecisionKind.WAIT, Reason.RUN_ACTIVE, _tell_active(active), step, look)
     incident = step.incident
     if incident is None or incident.state is IncidentState.CLOSED:
         return _quiet(facts, step, look)
     if incident.state is IncidentState.OBSERVING:
         message = f"all clear; incident {incident.id} closes after limits.minHealthyPeriod"
         return Decision(DecisionKind.WAIT, Reason.OBSERVING, message, step, look)
-    refusal = first_refusal(facts, incident, now) or _first_step_refusal(facts, now)
+    refusal = first_refusal(facts, incident, now) or _first_step_refusal(facts, action_class, now)
     if refusal is not None:
         return _hold(refusal, step, look)
     return _start(facts, incident, step)
+
+
+def _tell_active(run: Run) -> str:
+    """The run, and what it waits for: whoever looks at the policy should not have to look at the run, too."""
+    status = run.status
+    waits = status.phase is not None and status.phase is not RunPhase.RUNNING
+    held = bool(status.steps) and status.steps[-1].waiting_since is not None
+    why = f", {status.reason}: {status.message}" if (waits or held) and status.message else ""
+    return f"run {run.meta.key.name} is active{why}"
 
 
 def _quiet(facts: PolicyFacts, step: IncidentStep, look: datetime | None) -> Decision:
@@ -87,19 +109,34 @@ def _quiet(facts: PolicyFacts, step: IncidentStep, look: datetime | None) -> Dec
     return Decision(DecisionKind.IDLE, Reason.HEALTHY, "no trigger fires", step, look)
 
 
-def _first_step_refusal(facts: PolicyFacts, now: datetime) -> Refusal | None:
-    """The gates of the first step, asked before a run is created: refused means no run at all."""
-    return first_step_refusal(EffectRequest(ActionClass.DISRUPTIVE, facts.target, facts.spec.limits), now)
+def _first_step_refusal(facts: PolicyFacts, action_class: ActionClass, now: datetime) -> Refusal | None:
+    """The gates of the first step, asked before a run is created: refused means no run at all.
+
+    Dependencies are judged by what is known; the run asks for a fresh probe before it acts.
+    """
+    request = EffectRequest(
+        action_class,
+        facts.target,
+        facts.spec.limits,
+        windows=facts.spec.maintenance_windows,
+        dependencies=facts.dependencies,
+        allow_while_open=facts.spec.ladder[0].allow_while_open,
+        rails=facts.rails,
+    )
+    return first_step_refusal(request, now)
 
 
 def _hold(refusal: Refusal, step: IncidentStep, look: datetime | None) -> Decision:
-    kind = DecisionKind.WAIT if refusal.reason is Reason.NOT_FIRING else DecisionKind.HOLD
+    kind = DecisionKind.WAIT if refusal.reason in _NO_BLOCK else DecisionKind.HOLD
     return Decision(kind, refusal.reason, refusal.message, step, _earliest(look, refusal.next_look))
 
 
 def _start(facts: PolicyFacts, incident: IncidentStatus, step: IncidentStep) -> Decision:
     runs = [run.spec for run in facts.runs if run.spec is not None and run.spec.incident == incident.id]
-    sequence = max((run.sequence for run in runs), default=0) + 1
+    remembered = sum(record.incident == incident.id for record in facts.records)
+    sequence = max((run.sequence or 0 for run in runs), default=0)
+    # Deleted runs are remembered by number: their names are not used again within the incident.
+    sequence = max(sequence, remembered) + 1
     firing = [signal for signal in facts.signals if signal.state is SignalState.FIRING]
     spec = RecoveryRunSpec(
         policy_name=facts.policy.meta.key.name,
@@ -108,6 +145,7 @@ def _start(facts: PolicyFacts, incident: IncidentStatus, step: IncidentStep) -> 
         sequence=sequence,
         attempt=attempts_of(facts, incident.id) + 1,
         triggers=[signal.trigger for signal in firing],
+        dry_run=facts.spec.mode is Mode.DRY_RUN,
     )
     name = naming.run_name(facts.policy.meta.key.name, incident.id, sequence)
     message = "; ".join(f"{signal.trigger}: {signal.message}" for signal in firing)

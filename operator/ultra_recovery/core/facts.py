@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
-from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
-from ultra_recovery.core.health import is_available
-from ultra_recovery.core.objects import Pod, Policy, Run, Workload
+from ultra_recovery.core.breaker_state import Snapshot
+from ultra_recovery.core.budget import RunRecord
+from ultra_recovery.core.objects import Policy, Run
+from ultra_recovery.core.refusal import Problem, Refusal
 from ultra_recovery.core.signals import Signal
+from ultra_recovery.core.target import TargetFacts
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Why an object cannot be enforced until somebody mends it."""
-
-    reason: Reason
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class TargetFacts:
-    """The target workload and its pods.
+class DependencyFacts:
+    """One dependency of a policy.
 
     Attributes:
-        workload: None when it does not exist.
-        pods: the pods that belong to it, by name.
+        breaker: name of its breaker.
+        snapshot: what is known of it; None when nothing is.
+        probed: whether it is probed at all: a disabled breaker is not, and waiting for its probe would be in vain.
     """
 
-    workload: Workload | None
-    pods: Sequence[Pod] = ()
+    breaker: str
+    snapshot: Snapshot | None
+    probed: bool = True
 
-    def available(self, now: datetime) -> list[Pod]:
-        """The pods that are Ready for minReadySeconds."""
-        wait = self.workload.min_ready_seconds if self.workload else 0
-        return [pod for pod in self.pods if is_available(pod, wait, now)]
+
+@dataclass(frozen=True, slots=True)
+class Rails:
+    """What limits recoveries beyond one policy: judged where the whole cluster is in view.
+
+    Attributes:
+        paused: the namespace or the operator is paused.
+        budget: a budget of the policy, the workload, the namespace or the cluster is used up.
+        storm: so many targets of the namespace are in trouble that restarting pods would not help.
+    """
+
+    paused: Problem | None = None
+    budget: Refusal | None = None
+    storm: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,9 @@ class PolicyFacts:
 
     Attributes:
         spec: the policy's spec; facts are gathered only for a spec that can be read.
-        runs: the runs of this policy.
-        target_runs: the completed or active runs of other policies on the same target.
+        runs: the runs of this policy that exist.
+        records: its runs that exist or are remembered, oldest first.
+        target_records: those of other policies on the same target.
         lease_holder: what is known of the holder of the target's Lease, "" when it is free.
         problem: why the policy cannot be enforced.
     """
@@ -56,15 +62,22 @@ class PolicyFacts:
     target: TargetFacts
     signals: Sequence[Signal]
     runs: Sequence[Run] = ()
-    target_runs: Sequence[Run] = ()
+    records: Sequence[RunRecord] = ()
+    target_records: Sequence[RunRecord] = ()
+    dependencies: Sequence[DependencyFacts] = ()
+    rails: Rails = field(default_factory=Rails)
     lease_holder: str = ""
     problem: Problem | None = None
 
     @property
-    def counted_runs(self) -> list[Run]:
-        """The runs that count as attempts and for pauses: those after the last reset."""
+    def counted(self) -> list[RunRecord]:
+        """The runs that count as attempts and for pauses: those after the last reset, dry ones not."""
         reset_at = self.policy.status.reset_at
-        return [run for run in self.runs if reset_at is None or (run.meta.created_at or reset_at) >= reset_at]
+        return [
+            record
+            for record in self.records
+            if not record.dry_run and (reset_at is None or record.created_at >= reset_at)
+        ]
 
     @property
     def active_run(self) -> Run | None:
@@ -74,11 +87,12 @@ class PolicyFacts:
     @property
     def highest_incident(self) -> int:
         """The highest incident number among the runs of this name."""
-        return max((run.spec.incident for run in self.runs if run.spec is not None), default=0)
+        exists = [run.spec.incident or 0 for run in self.runs if run.spec is not None]
+        return max([*exists, *(record.incident for record in self.records)], default=0)
 
-    def runs_of(self, incident: int) -> list[Run]:
+    def counted_of(self, incident: int) -> list[RunRecord]:
         """The counted runs of one incident."""
-        return [run for run in self.counted_runs if run.spec is not None and run.spec.incident == incident]
+        return [record for record in self.counted if record.incident == incident]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +101,18 @@ class RunFacts:
 
     Attributes:
         policy: None when it was deleted.
-        signals: what the run's own triggers say.
+        signals: what the run's own triggers say; for a run without triggers the readiness of the target and of its
+            dependencies.
+        term: the term of the leader that looks.
+        policy_facts: what the gates before a run need; only while it is Pending and the policy can be read.
+        reports: how many errors were reported, by name of the errorReported trigger that wants them.
         lease_held: whether this run holds the target's Lease now; None when that was not asked (it is not needed yet).
         lease_holder: who else holds it.
-        term: the term of the leader that looks.
+        breaker_held: likewise for the Leases of the breakers that the current step touches.
+        breaker_holder: who else holds one of them.
         refused: what the API server answered to the latest effect, if it refused it for now.
+        observations: what the actions saw of the effects that are open, by effect id.
+        notified: causes that earlier runs of this incident have already told.
     """
 
     run: Run
@@ -99,26 +120,25 @@ class RunFacts:
     target: TargetFacts
     signals: Sequence[Signal]
     term: int
+    policy_facts: PolicyFacts | None = None
+    dependencies: Sequence[DependencyFacts] = ()
+    rails: Rails = field(default_factory=Rails)
+    reports: Mapping[str, int] = field(default_factory=dict)
     lease_held: bool | None = None
     lease_holder: str = ""
+    breaker_held: bool | None = None
+    breaker_holder: str = ""
     refused: Refusal | None = None
+    observations: Mapping[str, object] = field(default_factory=dict)
+    notified: frozenset[str] = frozenset()
 
+    @property
+    def triggered(self) -> bool:
+        """Whether the run has triggers whose signals tell when all is well again."""
+        plan = self.run.status.plan
+        return plan is not None and bool(plan.triggers)
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why something is not done now.
-
-    Attributes:
-        reason: the gate.
-        message: a sentence that says what would have to change.
-        next_look: when it may change by the passing of time alone.
-    """
-
-    reason: Reason
-    message: str
-    next_look: datetime | None = field(default=None)
-
-    def later(self, now: datetime, delay: timedelta) -> datetime:
-        """When to look again: at `next_look`, at the latest after `delay`."""
-        fallback = now + delay
-        return min(self.next_look, fallback) if self.next_look is not None and self.next_look > now else fallback
+    @property
+    def had_effect(self) -> bool:
+        """Whether any step had an effect."""
+        return self.run.had_effect

@@ -5,17 +5,18 @@
 
 Pods that a restart cannot help, or that are not really there yet or any more, are NotCounted: Pending for longer than
 the grace, Terminating, finished, pulling an image in vain, in CrashLoopBackOff. They neither fire a trigger nor are
-they ever evicted.
+they ever evicted. They have reasons of their own, which fire triggers that ask for them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from ultra_recovery.apis.trigger import PodUnhealthyReason
 from ultra_recovery.core.objects import Kind, Pod, Workload
 
 _UNHELPED = frozenset(
@@ -32,6 +33,8 @@ _UNHELPED = frozenset(
     }
 )
 _STARTING = frozenset({"PodInitializing", "ContainerCreating"})
+_PULLING = frozenset({"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"})
+_MAX_KILLS = 20
 
 
 class PodHealth(StrEnum):
@@ -51,12 +54,16 @@ class PodHistory:
         was_ready: it has been Ready at least once.
         bad_since: first observation of the current row of bad ones.
         good_since: first observation of the current row of good ones.
+        kills: when containers of it were killed for lack of memory, oldest first, at most twenty.
+        troubles: since when each trouble that a restart does not help has been seen.
     """
 
     health: PodHealth
     was_ready: bool = False
     bad_since: datetime | None = None
     good_since: datetime | None = None
+    kills: tuple[datetime, ...] = ()
+    troubles: Mapping[PodUnhealthyReason, datetime] = field(default_factory=dict)
 
 
 def judge_pod(pod: Pod, *, was_ready: bool, grace: timedelta, now: datetime) -> PodHealth:
@@ -101,7 +108,52 @@ def observe_pod(history: PodHistory | None, pod: Pod, *, grace: timedelta, now: 
         was_ready=was_ready or good,
         bad_since=((history.bad_since if history else None) or now) if bad else None,
         good_since=((history.good_since if history else None) or now) if good else None,
+        kills=_kills(history, pod),
+        troubles=_troubles(history, pod, grace, now),
     )
+
+
+def _kills(history: PodHistory | None, pod: Pod) -> tuple[datetime, ...]:
+    """The kills for lack of memory so far. A pod shows only the latest of each container; the rest is remembered."""
+    known = history.kills if history else ()
+    shown = {item.finished_at for item in pod.terminated if item.reason == "OOMKilled" and item.finished_at is not None}
+    return tuple(sorted({*known, *shown}))[-_MAX_KILLS:]
+
+
+def _troubles(
+    history: PodHistory | None, pod: Pod, grace: timedelta, now: datetime
+) -> dict[PodUnhealthyReason, datetime]:
+    """Troubles that a restart does not help, each with its first observation."""
+    before = history.troubles if history else {}
+    created, deleted = pod.meta.created_at, pod.meta.deleted_at
+    looping = "CrashLoopBackOff" in pod.waiting
+    present = {
+        # Between two crashes the container runs for a while: only Ready is the end of a crash loop.
+        PodUnhealthyReason.CRASH_LOOP: looping or (PodUnhealthyReason.CRASH_LOOP in before and not pod.ready),
+        PodUnhealthyReason.IMAGE_PULL: any(reason in _PULLING for reason in pod.waiting),
+        PodUnhealthyReason.PENDING: pod.phase == "Pending" and created is not None and now - created > grace,
+        # A deletionTimestamp is the moment at which the pod should be gone, its grace period over.
+        PodUnhealthyReason.TERMINATING: deleted is not None and now - deleted > grace,
+    }
+    return {reason: before.get(reason, now) for reason, there in present.items() if there}
+
+
+def trouble_since(
+    history: PodHistory, reasons: Iterable[PodUnhealthyReason], kills: int, within: timedelta, now: datetime
+) -> dict[PodUnhealthyReason, datetime]:
+    """What is wrong with a pod among `reasons`, each with its first bad observation."""
+    found = {}
+    for reason in reasons:
+        if reason is PodUnhealthyReason.NOT_READY:
+            since = history.bad_since if history.health is PodHealth.UNHEALTHY else None
+        elif reason is PodUnhealthyReason.OOM_KILLED:
+            recent = [moment for moment in history.kills if now - moment <= within]
+            since = recent[0] if len(recent) >= kills else None
+        else:
+            since = history.troubles.get(reason)
+        if since is not None:
+            found[reason] = since
+    return found
 
 
 def pods_of(workload: Workload, pods: Iterable[Pod]) -> list[Pod]:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ultra_recovery.apis.policy_status import IncidentState, IncidentStatus
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_policy import IncidentState, IncidentStatus
 from ultra_recovery.core.signals import Signal, SignalState, all_clear, any_firing
 
 

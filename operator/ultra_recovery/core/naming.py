@@ -9,6 +9,7 @@ from ultra_recovery.core.objects import Key
 
 LEADER_LEASE = "ultra-recovery-leader"
 _MAX_NAME = 253
+_MAX_LABEL = 63
 
 
 def run_name(policy: str, incident: int, sequence: int) -> str:
@@ -30,6 +31,29 @@ def lease_name(key: Key) -> str:
     return f"ultra-recovery-{digest[:40]}"
 
 
+def job_name(run: str, run_uid: str, step: str, *, undo: bool = False) -> str:
+    """Name of the Job of a step: the same run and step always give the same name. At most 63 characters.
+
+    The run's UID is in it: a run that was deleted and created again under its name does not find the old one's Job.
+    """
+    digest = hashlib.sha256("\0".join((run_uid, step, "undo" if undo else "do")).encode()).hexdigest()[:10]
+    head = f"{run}-{step}"[: _MAX_LABEL - len(digest) - 1].replace(".", "-").rstrip("-")
+    return f"{head}-{digest}"
+
+
+def effect_key(run_uid: str, step: str) -> str:
+    """Idempotency key of the one call or message of a step."""
+    return hashlib.sha256("\0".join((run_uid, step)).encode()).hexdigest()[:32]
+
+
+def label_value(text: str) -> str:
+    """A text as the value of a label: cut to 63 characters, ending with a letter or digit."""
+    return text[:_MAX_LABEL].rstrip("-._")
+
+
 def spec_digest(part: ApiType) -> str:
-    """Digest of a part of a spec, to see across restarts whether it was changed."""
-    return hashlib.sha256(part.model_dump_json(by_alias=True).encode()).hexdigest()[:16]
+    """Digest of a part of a spec, to see across restarts whether it was changed.
+
+    What equals its default is left out: a newer version with more fields finds the same digest.
+    """
+    return hashlib.sha256(part.model_dump_json(by_alias=True, exclude_defaults=True).encode()).hexdigest()[:16]

@@ -15,12 +15,14 @@ class Topic(StrEnum):
 
     BREAKER_TRANSITION = "breaker_transition"
     BREAKER_PROBE = "breaker_probe"
+    BREAKER_NOTE = "breaker_note"
     ENFORCEMENT = "enforcement"
     DECISION = "decision"
     INCIDENT = "incident"
     RUN = "run"
     STEP = "step"
     EFFECT = "effect"
+    NOTIFICATION = "notification"
     LEADERSHIP = "leadership"
 
 

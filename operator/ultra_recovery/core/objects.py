@@ -11,8 +11,10 @@ from types import MappingProxyType
 
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec, CircuitBreakerStatus
 from ultra_recovery.apis.meta import API_VERSION
-from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec, RecoveryPolicyStatus
-from ultra_recovery.apis.recovery_run import RecoveryRunSpec, RecoveryRunStatus
+from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
+from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
+from ultra_recovery.apis.recovery_run import RecoveryRunSpec
+from ultra_recovery.apis.run_status import RecoveryRunStatus
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -28,11 +30,17 @@ class Kind(StrEnum):
     POD = "Pod"
     SERVICE = "Service"
     ENDPOINT_SLICE = "EndpointSlice"
+    NAMESPACE = "Namespace"
 
     @property
     def api_version(self) -> str:
         """The API version that is read and written."""
         return _API_VERSIONS[self]
+
+    @property
+    def namespaced(self) -> bool:
+        """Whether objects of the kind live in namespaces; the namespace of others is ""."""
+        return self is not Kind.NAMESPACE
 
 
 _API_VERSIONS = {
@@ -44,6 +52,7 @@ _API_VERSIONS = {
     Kind.POD: "v1",
     Kind.SERVICE: "v1",
     Kind.ENDPOINT_SLICE: "discovery.k8s.io/v1",
+    Kind.NAMESPACE: "v1",
 }
 
 
@@ -66,6 +75,7 @@ class Meta:
     Attributes:
         version: metadata.resourceVersion, opaque except for "newer than" within one object.
         deleting: metadata.deletionTimestamp is set.
+        deleted_at: metadata.deletionTimestamp. Of a pod that is the end of its grace period, which may lie ahead.
     """
 
     key: Key
@@ -76,6 +86,7 @@ class Meta:
     deleting: bool = False
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     annotations: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +151,7 @@ class Workload:
         has_expressions: the selector also has matchExpressions, which we do not evaluate.
         updated: status.updatedReplicas.
         stalled: a Deployment whose rollout has exceeded its progress deadline.
+        template_digest: digest of spec.template. It changes with a rollout and not with the number of replicas.
     """
 
     meta: Meta
@@ -152,6 +164,7 @@ class Workload:
     total: int = 0
     min_ready_seconds: int = 0
     stalled: bool = False
+    template_digest: str = ""
 
     @property
     def rolling_out(self) -> bool:
@@ -171,6 +184,23 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class Terminated:
+    """An end of a container.
+
+    Attributes:
+        container: its name.
+        reason: such as OOMKilled, Completed or Error.
+        message: the termination message, at most 4096 characters; kept only of pods whose controller is a Job.
+    """
+
+    container: str
+    reason: str
+    exit_code: int
+    finished_at: datetime | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """A pod.
 
@@ -178,6 +208,9 @@ class Pod:
         ready_changed_at: lastTransitionTime of the Ready condition.
         containers_started_at: the latest start of a running container, None while one is not running.
         waiting: reasons for which containers wait, such as CrashLoopBackOff or ImagePullBackOff.
+        terminated: the present and the previous end of each container, as far as there are any, init containers last.
+        restart_count: restarts of all containers together.
+        scheduled: the pod has a node.
     """
 
     meta: Meta
@@ -190,6 +223,9 @@ class Pod:
     owner: Owner | None = None
     ips: tuple[str, ...] = ()
     host_network: bool = False
+    terminated: tuple[Terminated, ...] = ()
+    restart_count: int = 0
+    scheduled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +261,14 @@ class EndpointSlice:
     endpoints: tuple[Endpoint, ...] = field(default=())
 
 
-AnyObject = Breaker | Policy | Run | Workload | Pod | Service | EndpointSlice
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A namespace: its annotations can pause everything in it."""
+
+    meta: Meta
+
+
+AnyObject = Breaker | Policy | Run | Workload | Pod | Service | EndpointSlice | Namespace
 
 
 def encode_status(status: Mapping[str, object]) -> str:

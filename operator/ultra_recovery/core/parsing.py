@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -10,8 +12,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec, CircuitBreakerStatus
-from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec, RecoveryPolicyStatus
-from ultra_recovery.apis.recovery_run import RecoveryRunSpec, RecoveryRunStatus
+from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
+from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
+from ultra_recovery.apis.recovery_run import RecoveryRunSpec
+from ultra_recovery.apis.run_status import RecoveryRunStatus
 from ultra_recovery.core.objects import (
     EMPTY,
     AnyObject,
@@ -21,17 +25,20 @@ from ultra_recovery.core.objects import (
     Key,
     Kind,
     Meta,
+    Namespace,
     Owner,
     Pod,
     Policy,
     Run,
     Service,
+    Terminated,
     Workload,
     encode_status,
 )
 
 Document = Mapping[str, Any]
 _SERVICE_LABEL = "kubernetes.io/service-name"
+_MAX_TERMINATION_MESSAGE = 4096
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 
@@ -53,15 +60,17 @@ def parse_time(text: str | None) -> datetime | None:
 
 def _meta(kind: Kind, document: Document) -> Meta:
     meta = document["metadata"]
+    deleted_at = parse_time(meta.get("deletionTimestamp"))
     return Meta(
         key=Key(kind, meta.get("namespace", ""), meta["name"]),
         uid=meta.get("uid", ""),
         version=meta.get("resourceVersion", ""),
         generation=meta.get("generation", 0),
         created_at=parse_time(meta.get("creationTimestamp")),
-        deleting=bool(meta.get("deletionTimestamp")),
+        deleting=deleted_at is not None,
         labels=_frozen(meta.get("labels")),
         annotations=_frozen(meta.get("annotations")),
+        deleted_at=deleted_at,
     )
 
 
@@ -127,7 +136,14 @@ def _workload(kind: Kind, document: Document) -> Workload:
         total=total,
         min_ready_seconds=spec.get("minReadySeconds", 0),
         stalled=progressing.get("status") == "False" and progressing.get("reason") == "ProgressDeadlineExceeded",
+        template_digest=_digest(spec.get("template")),
     )
+
+
+def _digest(template: object) -> str:
+    """Equal templates have equal digests, whatever the order of their fields; no template has none."""
+    text = json.dumps(template, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16] if template else ""
 
 
 def _pod(kind: Kind, document: Document) -> Pod:
@@ -137,7 +153,9 @@ def _pod(kind: Kind, document: Document) -> Pod:
     containers: Sequence[Document] = status.get("containerStatuses") or ()
     starts = [parse_time(((item.get("state") or {}).get("running") or {}).get("startedAt")) for item in containers]
     known = [start for start in starts if start is not None]
+    initial: Sequence[Document] = status.get("initContainerStatuses") or ()
     owners = [item for item in document["metadata"].get("ownerReferences") or () if item.get("controller")]
+    owner = Owner(owners[0]["kind"], owners[0]["name"], owners[0]["uid"]) if owners else None
     return Pod(
         meta=_meta(kind, document),
         phase=status.get("phase", "Pending"),
@@ -145,11 +163,29 @@ def _pod(kind: Kind, document: Document) -> Pod:
         ready_changed_at=parse_time(ready.get("lastTransitionTime")),
         started_at=parse_time(status.get("startTime")),
         containers_started_at=max(known) if known and len(known) == len(starts) else None,
-        waiting=_waiting(containers) + _waiting(status.get("initContainerStatuses") or ()),
-        owner=Owner(owners[0]["kind"], owners[0]["name"], owners[0]["uid"]) if owners else None,
+        waiting=_waiting(containers) + _waiting(initial),
+        owner=owner,
         ips=tuple(item["ip"] for item in status.get("podIPs") or () if item.get("ip")),
         host_network=bool(spec.get("hostNetwork")),
+        terminated=tuple(_terminations([*containers, *initial], told=owner is not None and owner.kind == "Job")),
+        restart_count=sum(item.get("restartCount", 0) for item in (*containers, *initial)),
+        scheduled=bool(spec.get("nodeName")) or (conditions.get("PodScheduled") or {}).get("status") == "True",
     )
+
+
+def _terminations(containers: Sequence[Document], *, told: bool) -> Iterator[Terminated]:
+    """The ends that the statuses show; the containers' own messages only if they are to be `told`."""
+    for item in containers:
+        for place in ("state", "lastState"):
+            end = (item.get(place) or {}).get("terminated")
+            if end:
+                yield Terminated(
+                    container=item.get("name", ""),
+                    reason=end.get("reason", ""),
+                    exit_code=end.get("exitCode", 0),
+                    finished_at=parse_time(end.get("finishedAt")),
+                    message=(end.get("message") or "")[:_MAX_TERMINATION_MESSAGE] if told else "",
+                )
 
 
 def _waiting(containers: Sequence[Document]) -> tuple[str, ...]:
@@ -164,6 +200,10 @@ def _service(kind: Kind, document: Document) -> Service:
         ports=MappingProxyType({item["port"]: item.get("name") or "" for item in spec.get("ports") or ()}),
         external_name=spec.get("externalName", "") if spec.get("type") == "ExternalName" else "",
     )
+
+
+def _namespace(kind: Kind, document: Document) -> Namespace:
+    return Namespace(_meta(kind, document))
 
 
 def _endpoint_slice(kind: Kind, document: Document) -> EndpointSlice:
@@ -189,4 +229,5 @@ _PARSERS: dict[Kind, Callable[[Kind, Document], AnyObject]] = {
     Kind.POD: _pod,
     Kind.SERVICE: _service,
     Kind.ENDPOINT_SLICE: _endpoint_slice,
+    Kind.NAMESPACE: _namespace,
 }

@@ -6,24 +6,28 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ultra_recovery.apis.meta import Condition
-from ultra_recovery.apis.reasons import ConditionType, Reason
-from ultra_recovery.apis.recovery_policy import (
+from ultra_recovery.apis.policy_status import (
     IncidentState,
     IncidentStatus,
     LastDecision,
     LastRun,
+    RecentRun,
     RecoveryPolicyStatus,
 )
+from ultra_recovery.apis.reasons import ConditionType, Reason
 from ultra_recovery.core import conditions
 from ultra_recovery.core.conditions import Wanted
 from ultra_recovery.core.decide import Decision, DecisionKind
-from ultra_recovery.core.facts import PolicyFacts, Problem
+from ultra_recovery.core.facts import PolicyFacts
+from ultra_recovery.core.refusal import Problem
 from ultra_recovery.core.run_gates import attempts_of
 
 _MAX_MESSAGE = 1024
 
 
-def status_of(facts: PolicyFacts, decision: Decision, handled: Sequence[str], now: datetime) -> RecoveryPolicyStatus:
+def status_of(
+    facts: PolicyFacts, decision: Decision, handled: Sequence[str], recent: Sequence[RecentRun], now: datetime
+) -> RecoveryPolicyStatus:
     """The status to write after a decision."""
     old = facts.policy.status
     incident = decision.incident
@@ -37,6 +41,7 @@ def status_of(facts: PolicyFacts, decision: Decision, handled: Sequence[str], no
         incident=incident,
         last_decision=_last_decision(old.last_decision, decision, now),
         last_run=last_run,
+        recent_runs=list(recent),
         last_handled_reset_at=handled[-1] if handled else None,
         handled_resets=list(handled) or None,
         reset_at=old.reset_at,

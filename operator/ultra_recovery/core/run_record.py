@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from ultra_recovery.apis.action import Step
+from ultra_recovery.apis.policy_status import IncidentStatus
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_policy import IncidentStatus, RecoveryPolicySpec
-from ultra_recovery.apis.recovery_run import (
-    MAX_LISTED_PODS,
-    EffectOutcome,
-    EffectStatus,
+from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
+from ultra_recovery.apis.recovery_run import RecoveryRunSpec
+from ultra_recovery.apis.run_status import (
     Plan,
     RecoveryRunStatus,
     RunPhase,
@@ -22,26 +22,28 @@ from ultra_recovery.apis.recovery_run import (
 )
 from ultra_recovery.core.objects import Workload
 
-_MAX_TEXT = 1024
+MAX_TEXT = 1024
 
 
 def claim(status: RecoveryRunStatus, term: int, now: datetime) -> RecoveryRunStatus:
     """A leader takes the run over. From this write on an older leader's next write is refused.
 
-    Nobody looked while there was no leader, so a verification that was going on begins again.
+    Nobody looked while there was no leader, so a verification that was going on begins again, and what was probed
+    before does not count as fresh.
     """
-    steps = [
-        step.model_copy(update={"verify_started_at": now}) if step.state is StepState.VERIFYING else step
-        for step in status.steps
-    ]
+    steps = list(status.steps)
+    if steps and steps[-1].state is StepState.VERIFYING:
+        steps[-1] = steps[-1].model_copy(update={"verify_started_at": now})
+    if steps and steps[-1].state is StepState.WAITING:
+        steps[-1] = steps[-1].model_copy(update={"entered_at": now})
     return status.model_copy(update={"leader_term": term, "steps": steps, "phase": status.phase or RunPhase.PENDING})
 
 
 def adopt_plan(
     status: RecoveryRunStatus,
     spec: RecoveryPolicySpec,
+    run: RecoveryRunSpec,
     generation: int,
-    triggers: Sequence[str],
     workload: Workload,
     incident: IncidentStatus | None,
 ) -> RecoveryRunStatus:
@@ -49,13 +51,21 @@ def adopt_plan(
     plan = Plan(
         policy_generation=generation,
         target_ref=spec.target_ref,
-        triggers=[trigger for trigger in spec.triggers if trigger.name in triggers],
-        ladder=spec.ladder,
+        triggers=[trigger for trigger in spec.triggers if trigger.name in run.triggers],
+        ladder=[step for step in spec.ladder if not run.steps or step.name in run.steps],
         verify=spec.verify,
         limits=spec.limits,
+        dependencies=spec.dependencies,
+        maintenance_windows=spec.maintenance_windows,
     )
     key = workload.meta.key
-    target = TargetSnapshot(kind=key.kind, name=key.name, uid=workload.meta.uid, generation=workload.meta.generation)
+    target = TargetSnapshot(
+        kind=key.kind,
+        name=key.name,
+        uid=workload.meta.uid,
+        generation=workload.meta.generation,
+        template=workload.template_digest,
+    )
     times: dict[str, Any] = {}
     if incident is not None:
         times = {"fault_observed_at": incident.fault_observed_at, "detected_at": incident.opened_at}
@@ -71,7 +81,7 @@ def start(status: RecoveryRunStatus, now: datetime) -> RecoveryRunStatus:
         "message": None,
         "started_at": now,
         "current_step": first,
-        "steps": [StepStatus(name=first, state=StepState.WAITING)],
+        "steps": [StepStatus(name=first, state=StepState.WAITING, entered_at=now)],
     }
     return status.model_copy(update=update)
 
@@ -83,7 +93,7 @@ def finish(
     update: dict[str, Any] = {
         "phase": phase,
         "reason": reason,
-        "message": message[:_MAX_TEXT],
+        "message": message[:MAX_TEXT],
         "finished_at": now,
         "current_step": None,
     }
@@ -99,8 +109,8 @@ def change_step(status: RecoveryRunStatus, **update: object) -> RecoveryRunStatu
 def hold(status: RecoveryRunStatus, reason: Reason, message: str, now: datetime) -> RecoveryRunStatus:
     """A gate refuses: the current step waits, and says why."""
     since = status.steps[-1].waiting_since or now
-    held = change_step(status, reason=reason, message=message[:_MAX_TEXT], waiting_since=since)
-    return held.model_copy(update={"reason": reason, "message": message[:_MAX_TEXT]})
+    held = change_step(status, reason=reason, message=message[:MAX_TEXT], waiting_since=since)
+    return held.model_copy(update={"reason": reason, "message": message[:MAX_TEXT]})
 
 
 def resume(status: RecoveryRunStatus, now: datetime) -> RecoveryRunStatus:
@@ -115,46 +125,53 @@ def resume(status: RecoveryRunStatus, now: datetime) -> RecoveryRunStatus:
     return resumed.model_copy(update={"reason": Reason.STEP_RUNNING, "message": None})
 
 
-def begin_action(status: RecoveryRunStatus, pods_until: datetime | None, now: datetime) -> RecoveryRunStatus:
-    """The gates of the step are open: its action begins."""
-    return change_step(resume(status, now), state=StepState.ACTING, started_at=now, pods_until=pods_until)
+def ask_approval(status: RecoveryRunStatus, message: str, now: datetime) -> RecoveryRunStatus:
+    """All other gates are open and a person's word is wanted: the run waits without the target's Lease."""
+    asked = change_step(resume(status, now), approval_requested_at=now)
+    update = {"phase": RunPhase.AWAITING_APPROVAL, "reason": Reason.AWAITING_APPROVAL, "message": message[:MAX_TEXT]}
+    return asked.model_copy(update=update)
 
 
-def intend(status: RecoveryRunStatus, effect: EffectStatus, now: datetime) -> RecoveryRunStatus:
-    """Write the intent of one effect: all that is needed to resume it. The latest twenty are kept."""
-    resumed = resume(status, now)
-    effects = [*resumed.steps[-1].effects, effect][-MAX_LISTED_PODS:]
-    return change_step(resumed, effects=effects)
+def leave_approval(status: RecoveryRunStatus, *, approved: bool, now: datetime) -> RecoveryRunStatus:
+    """The waiting for an approval is over; its time does not count towards limits.timeout.
+
+    What was probed before does not count as fresh any more.
+    """
+    asked_at = status.steps[-1].approval_requested_at or now
+    seconds = status.approval_seconds + round((now - asked_at).total_seconds())
+    changed = change_step(status, entered_at=now, **({"approved_at": now} if approved else {}))
+    update = {
+        "phase": RunPhase.RUNNING,
+        "reason": Reason.APPROVED if approved else Reason.STEP_RUNNING,
+        "message": None,
+        "approval_seconds": seconds,
+    }
+    return changed.model_copy(update=update)
 
 
-def record_outcome(
-    status: RecoveryRunStatus, uid: str, outcome: EffectOutcome, message: str | None, now: datetime
+def begin_action(
+    status: RecoveryRunStatus, pods_until: datetime | None, good_before: bool | None, now: datetime
 ) -> RecoveryRunStatus:
-    """Write what became of the effect on the pod with this UID."""
-    status = resume(status, now)
-    step = status.steps[-1]
-    update = {"outcome": outcome, "outcome_at": now, "message": message[:_MAX_TEXT] if message else None}
-    effects = [
-        effect.model_copy(update=update) if effect.uid == uid and effect.outcome is None else effect
-        for effect in step.effects
-    ]
-    reached = step.effect_count + (outcome is EffectOutcome.EVICTED)
-    return change_step(status, effects=effects, effect_count=reached)
-
-
-def record_replaced(status: RecoveryRunStatus, uid: str, now: datetime) -> RecoveryRunStatus:
-    """Write that the replacement of an evicted pod was seen Ready."""
-    effects = [
-        effect.model_copy(update={"replaced_at": now}) if effect.uid == uid else effect
-        for effect in status.steps[-1].effects
-    ]
-    return change_step(status, effects=effects)
+    """The gates of the step are open: its action begins."""
+    return change_step(
+        resume(status, now), state=StepState.ACTING, started_at=now, pods_until=pods_until, good_before=good_before
+    )
 
 
 def begin_verify(status: RecoveryRunStatus, now: datetime) -> RecoveryRunStatus:
     """The action is done: from now on the signals are watched."""
     verifying = change_step(resume(status, now), state=StepState.VERIFYING, verify_started_at=now)
     return verifying.model_copy(update={"reason": Reason.VERIFYING, "message": None})
+
+
+def begin_undo(
+    status: RecoveryRunStatus, result: StepResult, reason: Reason, message: str, now: datetime
+) -> RecoveryRunStatus:
+    """The step has its result, and what it did is taken back before it ends."""
+    undoing = change_step(
+        resume(status, now), state=StepState.UNDOING, result=result, reason=reason, message=message[:MAX_TEXT]
+    )
+    return undoing.model_copy(update={"reason": Reason.UNDOING, "message": None})
 
 
 def finish_step(
@@ -166,16 +183,30 @@ def finish_step(
         state=StepState.DONE,
         result=result,
         reason=reason,
-        message=message[:_MAX_TEXT],
+        message=message[:MAX_TEXT],
         finished_at=now,
     )
 
 
-def next_step(status: RecoveryRunStatus) -> RecoveryRunStatus:
-    """Begin the next rung of the ladder."""
-    ladder = status.plan.ladder if status.plan else []
-    name = ladder[len(status.steps)].name
-    steps = [*status.steps, StepStatus(name=name, state=StepState.WAITING)]
-    return status.model_copy(
-        update={"steps": steps, "current_step": name, "reason": Reason.STEP_RUNNING, "message": None}
-    )
+def next_step(status: RecoveryRunStatus, ladder: Sequence[Step], index: int, now: datetime) -> RecoveryRunStatus:
+    """Begin the rung at `index`; those that are passed over are recorded as skipped."""
+    last = status.steps[-1]
+    skipped = [
+        StepStatus(
+            name=rung.name,
+            state=StepState.DONE,
+            result=StepResult.SKIPPED,
+            reason=Reason.SKIPPED,
+            message=f"passed over: step {last.name} ended {last.result}",
+            finished_at=now,
+        )
+        for rung in ladder[len(status.steps) : index]
+    ]
+    fresh = StepStatus(name=ladder[index].name, state=StepState.WAITING, entered_at=now)
+    update = {
+        "steps": [*status.steps, *skipped, fresh],
+        "current_step": fresh.name,
+        "reason": Reason.STEP_RUNNING,
+        "message": None,
+    }
+    return status.model_copy(update=update)

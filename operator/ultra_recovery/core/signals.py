@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ultra_recovery.apis.circuit_breaker import BreakerState
-from ultra_recovery.apis.trigger import PodUnhealthyTrigger, Trigger
+from ultra_recovery.apis.trigger import PodUnhealthyReason, PodUnhealthyTrigger, Trigger
 from ultra_recovery.core.breaker_state import Snapshot
-from ultra_recovery.core.health import PodHealth, PodHistory
+from ultra_recovery.core.health import PodHealth, PodHistory, judge_pod, trouble_since
 from ultra_recovery.core.objects import Pod
 from ultra_recovery.core.probe import Outcome
+from ultra_recovery.core.target import TargetFacts
 
 
 class SignalState(StrEnum):
@@ -76,6 +77,9 @@ def _read(trigger: Trigger, observed: Observed, now: datetime) -> Signal:
         return _circuit_open(trigger, trigger.circuit_open.breaker, observed, now)
     if trigger.pod_unhealthy is not None:
         return _pod_unhealthy(trigger, trigger.pod_unhealthy, observed, now)
+    if trigger.error_reported is not None:
+        # Reports are runs of their own; as a signal of an incident the trigger says nothing.
+        return Signal(trigger.name, SignalState.CLEAR, "errors are counted when they are reported", good_since=now)
     return Signal(trigger.name, SignalState.UNKNOWN, "this version of the operator does not know this kind of trigger")
 
 
@@ -85,6 +89,9 @@ def _circuit_open(trigger: Trigger, breaker: str, observed: Observed, now: datet
         return Signal(trigger.name, SignalState.UNKNOWN, f"nothing is known of breaker {breaker} yet")
     good_since = snapshot.good_since if snapshot.last and snapshot.last.outcome is Outcome.SUCCESS else None
     fresh_at = snapshot.last.finished_at if snapshot.last else None
+    if snapshot.override is not None:
+        message = f"breaker {breaker} neither fires nor clears: {snapshot.override.sentence}"
+        return Signal(trigger.name, SignalState.NEITHER, message, good_since=good_since, fresh_at=fresh_at)
     if snapshot.state is BreakerState.OPEN:
         state, fires_at = _held(snapshot.since, trigger.hold, now)
         message = f"breaker {breaker} is Open: {snapshot.message}"
@@ -98,26 +105,53 @@ def _circuit_open(trigger: Trigger, breaker: str, observed: Observed, now: datet
 
 
 def _pod_unhealthy(trigger: Trigger, spec: PodUnhealthyTrigger, observed: Observed, now: datetime) -> Signal:
-    del spec  # its reasons are NotReady alone; the grace is in the histories already
     if not observed.target_known:
         return Signal(trigger.name, SignalState.UNKNOWN, "the target cannot be read")
-    bad = [(pod, observed.histories[pod.meta.uid]) for pod in observed.pods if _is_bad(observed, pod)]
-    if not bad:
+    troubles = [(pod, found) for pod in observed.pods if (found := _trouble(spec, observed, pod, now))]
+    if not troubles:
         state, message, good = _quiet(observed)
         return Signal(trigger.name, state, message, good_since=good, fresh_at=now)
-    since = min(history.bad_since for _, history in bad if history.bad_since is not None)
-    fired = [pod for pod, history in bad if history.bad_since is not None and now - history.bad_since >= trigger.hold]
-    names = ", ".join(pod.meta.key.name for pod, _ in bad[:3]) + (", …" if len(bad) > 3 else "")
-    message = f"{len(bad)} of {len(observed.pods)} pods not Ready: {names}"
-    if fired:
-        uids = frozenset(pod.meta.uid for pod in fired)
-        return Signal(trigger.name, SignalState.FIRING, message, since, pods=uids)
-    return Signal(trigger.name, SignalState.PENDING, message, since, fires_at=since + trigger.hold)
+    since = min(moment for _, found in troubles for moment in found.values())
+    fired = [
+        (pod, [reason for reason, moment in found.items() if reason in _AT_ONCE or now - moment >= trigger.hold])
+        for pod, found in troubles
+    ]
+    words = _tell(troubles, len(observed.pods))
+    if any(reasons for _, reasons in fired):
+        helped = frozenset(pod.meta.uid for pod, reasons in fired if _HELPED.intersection(reasons))
+        return Signal(trigger.name, SignalState.FIRING, words, since, pods=helped)
+    return Signal(trigger.name, SignalState.PENDING, words, since, fires_at=since + trigger.hold)
 
 
-def _is_bad(observed: Observed, pod: Pod) -> bool:
+_AT_ONCE = frozenset({PodUnhealthyReason.OOM_KILLED})
+"""Reasons whose own count is the waiting: `for` is ignored."""
+_HELPED = frozenset({PodUnhealthyReason.NOT_READY, PodUnhealthyReason.OOM_KILLED})
+"""Reasons that a restart of the pod may help; the other pods are never evicted."""
+
+
+def _trouble(
+    spec: PodUnhealthyTrigger, observed: Observed, pod: Pod, now: datetime
+) -> dict[PodUnhealthyReason, datetime]:
     history = observed.histories.get(pod.meta.uid)
-    return history is not None and history.health is PodHealth.UNHEALTHY
+    if history is None:
+        return {}
+    return trouble_since(history, spec.reasons, spec.oom.count, spec.oom.within, now)
+
+
+def _tell(troubles: Sequence[tuple[Pod, Mapping[PodUnhealthyReason, datetime]]], count: int) -> str:
+    names = ", ".join(pod.meta.key.name for pod, _ in troubles[:3]) + (", …" if len(troubles) > 3 else "")
+    kinds = sorted({_WORDS[reason] for _, found in troubles for reason in found})
+    return f"{len(troubles)} of {count} pods {', '.join(kinds)}: {names}"
+
+
+_WORDS = {
+    PodUnhealthyReason.NOT_READY: "not Ready",
+    PodUnhealthyReason.OOM_KILLED: "killed for lack of memory",
+    PodUnhealthyReason.CRASH_LOOP: "in CrashLoopBackOff",
+    PodUnhealthyReason.IMAGE_PULL: "without an image",
+    PodUnhealthyReason.PENDING: "Pending for too long",
+    PodUnhealthyReason.TERMINATING: "Terminating for too long",
+}
 
 
 def _quiet(observed: Observed) -> tuple[SignalState, str, datetime | None]:
@@ -142,6 +176,38 @@ def _held(since: datetime, hold: timedelta, now: datetime) -> tuple[SignalState,
     if now - since >= hold:
         return SignalState.FIRING, None
     return SignalState.PENDING, since + hold
+
+
+def read_health(target: TargetFacts, breakers: Mapping[str, Snapshot | None], now: datetime) -> tuple[Signal, ...]:
+    """What a run without triggers is verified by: the target available, and all dependencies good."""
+    return (_availability(target, now), *(_dependency(name, item) for name, item in sorted(breakers.items())))
+
+
+def _availability(target: TargetFacts, now: datetime) -> Signal:
+    workload = target.workload
+    if workload is None:
+        return Signal("target", SignalState.UNKNOWN, "the target cannot be read")
+    ready = [pod.ready_changed_at for pod in target.available(now) if pod.ready_changed_at is not None]
+    message = f"{len(ready)} of {workload.replicas} pods are Ready"
+    if len(ready) < workload.replicas:
+        ill = frozenset(pod.meta.uid for pod in target.pods if _is_ill(pod, now))
+        return Signal("target", SignalState.FIRING, message, fresh_at=now, pods=ill)
+    good = max(ready, default=workload.meta.created_at or now)
+    return Signal("target", SignalState.CLEAR, message, good_since=good, fresh_at=now)
+
+
+def _is_ill(pod: Pod, now: datetime) -> bool:
+    """Whether a pod is not Ready and a restart may help it: who asks for a run does not want to wait for a grace."""
+    return judge_pod(pod, was_ready=True, grace=timedelta(0), now=now) is PodHealth.UNHEALTHY
+
+
+def _dependency(name: str, snapshot: Snapshot | None) -> Signal:
+    if snapshot is None or snapshot.last is None:
+        return Signal(name, SignalState.UNKNOWN, f"nothing is known of breaker {name} yet")
+    good_since = snapshot.good_since if snapshot.last.outcome is Outcome.SUCCESS else None
+    message = f"dependency {name}: {snapshot.last.message}"
+    state = SignalState.CLEAR if good_since is not None else SignalState.FIRING
+    return Signal(name, state, message, good_since=good_since, fresh_at=snapshot.last.finished_at)
 
 
 def any_firing(signals: Sequence[Signal]) -> bool:

@@ -1,20 +1,31 @@
 """The gates before every step and every single effect: an ordered list, the first that refuses wins.
 
-To add a gate, add a function and its place in STEP_GATES.
+To add a gate, add a function and its place in STEP_GATES; the page of the gates is generated from here. A
+PodDisruptionBudget is asked by the eviction itself, and an approval, where a step wants one, after all other gates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from ultra_recovery.apis.action import AllowWhileOpen
+from ultra_recovery.apis.circuit_breaker import BreakerState
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_policy import Limits
-from ultra_recovery.core.facts import Refusal, TargetFacts
+from ultra_recovery.apis.recovery_policy import Limits, MaintenanceWindow
+from ultra_recovery.core.breaker_state import Snapshot
+from ultra_recovery.core.facts import DependencyFacts, Rails
 from ultra_recovery.core.health import share_of
 from ultra_recovery.core.objects import Pod
+from ultra_recovery.core.probe import Outcome
+from ultra_recovery.core.refusal import Refusal
+from ultra_recovery.core.target import TargetFacts
+from ultra_recovery.core.windows import window_refusal
+
+PROBE_LOOK = timedelta(milliseconds=200)
+"""How soon to look again while a fresh probe of a dependency is on its way."""
 
 
 class ActionClass(StrEnum):
@@ -23,7 +34,6 @@ class ActionClass(StrEnum):
     DISRUPTIVE = "Disruptive"
     ROLLOUT = "Rollout"
     DEPENDENCY_REPAIR = "DependencyRepair"
-    CUSTOM = "Custom"
     NOTIFY = "Notify"
 
 
@@ -33,15 +43,34 @@ class EffectRequest:
 
     Attributes:
         pod: the pod that the next effect removes; None when the first pod is not chosen yet.
+        allow_while_open: dependencies that do not forbid this step.
+        fresh_since: dependencies must have been probed since then; None: what is known is enough.
+        forced: a person takes the responsibility for the gates that `force` skips.
     """
 
     action_class: ActionClass
     target: TargetFacts
     limits: Limits
     pod: Pod | None = None
+    windows: Sequence[MaintenanceWindow] = ()
+    dependencies: Sequence[DependencyFacts] = ()
+    allow_while_open: Sequence[AllowWhileOpen] = ()
+    fresh_since: datetime | None = None
+    rails: Rails = field(default_factory=Rails)
+    forced: bool = False
+
+    @property
+    def disturbs(self) -> bool:
+        """Whether the effect disturbs the target itself, and not only a dependency."""
+        return self.action_class in (ActionClass.DISRUPTIVE, ActionClass.ROLLOUT)
 
 
 StepGate = Callable[[EffectRequest, datetime], Refusal | None]
+
+
+def maintenance_window(request: EffectRequest, now: datetime) -> Refusal | None:
+    """A maintenance window forbids it, or none that allows it is open."""
+    return window_refusal(request.windows, now)
 
 
 def rollout_in_progress(request: EffectRequest, now: datetime) -> Refusal | None:
@@ -53,6 +82,61 @@ def rollout_in_progress(request: EffectRequest, now: datetime) -> Refusal | None
     return Refusal(
         Reason.ROLLOUT_IN_PROGRESS, f"{workload.meta.key.name} is being rolled out; waiting until it is done"
     )
+
+
+def dependency_open(request: EffectRequest, now: datetime) -> Refusal | None:
+    """A dependency is down: restarting the pods that need it would not help, and makes its return harder."""
+    if not request.disturbs:
+        return None
+    for dependency in request.dependencies:
+        refusal = _veto(dependency, request.allow_while_open)
+        if refusal is not None:
+            return refusal
+    return _await_probes(request, now)
+
+
+def _veto(dependency: DependencyFacts, allowed: Sequence[AllowWhileOpen]) -> Refusal | None:
+    """Open or HalfOpen, or the newest probe failed. Unknown does not veto: no data is neither good nor bad."""
+    snapshot = dependency.snapshot
+    if snapshot is None:
+        return None
+    if snapshot.state is not BreakerState.CLOSED:
+        if _is_allowed(dependency.breaker, snapshot.reason, allowed):
+            return None
+        message = f"dependency {dependency.breaker} is {snapshot.state}: {snapshot.message}"
+        return Refusal(Reason.DEPENDENCY_OPEN, message)
+    last = snapshot.last
+    if not dependency.probed or last is None or last.outcome is not Outcome.FAILURE:
+        return None
+    if _is_allowed(dependency.breaker, last.reason, allowed):
+        return None
+    return Refusal(Reason.DEPENDENCY_OPEN, f"a fresh probe of dependency {dependency.breaker} failed: {last.message}")
+
+
+def _is_allowed(breaker: str, reason: Reason, allowed: Sequence[AllowWhileOpen]) -> bool:
+    return any(item.breaker == breaker and (not item.reasons or reason in item.reasons) for item in allowed)
+
+
+def _await_probes(request: EffectRequest, now: datetime) -> Refusal | None:
+    """A dependency may have died a moment ago: what an old probe said proves nothing."""
+    since = request.fresh_since
+    if since is None:
+        return None
+    stale = [item.breaker for item in request.dependencies if item.probed and not _is_fresh(item.snapshot, since)]
+    if not stale:
+        return None
+    message = f"waiting for a fresh probe of {', '.join(stale)}"
+    return Refusal(Reason.AWAITING_PROBE, message, now + PROBE_LOOK, transient=True)
+
+
+def _is_fresh(snapshot: Snapshot | None, since: datetime) -> bool:
+    return snapshot is not None and snapshot.last is not None and snapshot.last.started_at >= since
+
+
+def storm(request: EffectRequest, now: datetime) -> Refusal | None:
+    """So many targets of the namespace are in trouble at once that the cause is not in their pods."""
+    del now
+    return request.rails.storm if request.disturbs else None
 
 
 def quorum(request: EffectRequest, now: datetime) -> Refusal | None:
@@ -71,12 +155,18 @@ def quorum(request: EffectRequest, now: datetime) -> Refusal | None:
     )
 
 
-STEP_GATES: tuple[StepGate, ...] = (rollout_in_progress, quorum)
+STEP_GATES: tuple[StepGate, ...] = (maintenance_window, rollout_in_progress, dependency_open, storm, quorum)
+FORCED_GATES: frozenset[StepGate] = frozenset({maintenance_window, dependency_open, storm, quorum})
+"""The gates that a run with `force` skips."""
 
 
 def first_step_refusal(request: EffectRequest, now: datetime) -> Refusal | None:
-    """Ask the gates in order."""
+    """Ask the gates in order. A notification passes them all: to be told is never wrong."""
+    if request.action_class is ActionClass.NOTIFY:
+        return None
     for gate in STEP_GATES:
+        if request.forced and gate in FORCED_GATES:
+            continue
         refusal = gate(request, now)
         if refusal is not None:
             return refusal

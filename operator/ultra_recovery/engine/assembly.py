@@ -3,35 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from ultra_recovery.actions.performer import Toolbox
+from ultra_recovery.engine.blocked import BlockedTeller
+from ultra_recovery.engine.breaker_watch import BreakerWatch
 from ultra_recovery.engine.breakers import Breakers
 from ultra_recovery.engine.engine import Engine
 from ultra_recovery.engine.gather import Gatherer
 from ultra_recovery.engine.leadership import Leadership
+from ultra_recovery.engine.ledger import Ledger
 from ultra_recovery.engine.policies import Policies
+from ultra_recovery.engine.rails import ClusterLimits, RailsReader
 from ultra_recovery.engine.record import Recorder
+from ultra_recovery.engine.retention import Retention
+from ultra_recovery.engine.run_effects import RunEffects
+from ultra_recovery.engine.run_leases import RunLeases
 from ultra_recovery.engine.runs import Runs
 from ultra_recovery.engine.table import Table
 from ultra_recovery.engine.target_lease import TargetLeases
-from ultra_recovery.ports import Clock, Cluster, Leases, Objects, Prober, Random, Sink
+from ultra_recovery.ports import Caller, Clock, Cluster, Jobs, Leases, Messenger, Objects, Prober, Random, Sink
 
 
-def build_engine(
-    table: Table,
-    objects: Objects,
-    cluster: Cluster,
-    leases: Leases,
-    prober: Prober,
-    sinks: Sequence[Sink],
-    clock: Clock,
-    random: Random,
-    leadership: Leadership,
-) -> Engine:
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside the engine, by port."""
+
+    objects: Objects
+    cluster: Cluster
+    leases: Leases
+    jobs: Jobs
+    caller: Caller
+    messenger: Messenger
+    prober: Prober
+    sinks: Sequence[Sink]
+    clock: Clock
+    random: Random
+
+
+def build_engine(table: Table, world: World, leadership: Leadership, limits: ClusterLimits) -> Engine:
     """Build the engine around a table that others feed."""
-    recorder = Recorder(objects, table, leadership, sinks)
-    breakers = Breakers(table, prober, recorder, clock, random)
-    gatherer = Gatherer(table, breakers, clock)
-    targets = TargetLeases(leases, clock)
-    policies = Policies(table, gatherer, recorder, leadership, targets, objects, clock)
-    runs = Runs(table, gatherer, recorder, leadership, targets, cluster, breakers, clock)
-    return Engine(table, objects, leadership, gatherer, breakers, policies, runs, recorder, clock)
+    clock = world.clock
+    recorder = Recorder(world.objects, table, leadership, world.sinks)
+    breakers = Breakers(table, world.prober, recorder, clock, world.random)
+    ledger = Ledger(clock)
+    table.subscribe(ledger.changed)
+    gatherer = Gatherer(table, breakers, ledger, RailsReader(table, ledger, limits), clock)
+    targets = TargetLeases(world.leases, clock)
+    blocked = BlockedTeller(world.messenger)
+    policies = Policies(table, gatherer, recorder, leadership, targets, world.objects, ledger, blocked, clock)
+    tools = Toolbox(table, world.cluster, world.jobs, world.caller, world.messenger)
+    effects = RunEffects(tools, leadership, clock)
+    watch = BreakerWatch(breakers)
+    runs = Runs(table, gatherer, recorder, leadership, RunLeases(targets, clock), effects, watch, clock)
+    retention = Retention(table, world.objects, leadership, clock)
+    return Engine(table, world.objects, leadership, gatherer, breakers, policies, runs, retention, recorder, clock)

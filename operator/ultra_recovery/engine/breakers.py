@@ -5,58 +5,40 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec
 from ultra_recovery.apis.meta import RESET_ANNOTATION
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core import breaker
 from ultra_recovery.core.breaker_state import EVENT_OF, Event, Happening, Snapshot, Transition, first_snapshot
-from ultra_recovery.core.breaker_status import BreakerRecord, is_urgent, restore, status_of
-from ultra_recovery.core.cadence import first_probe_at, next_probe_at
+from ultra_recovery.core.breaker_status import BreakerRecord, restore, status_of
+from ultra_recovery.core.cadence import next_probe_at
 from ultra_recovery.core.naming import spec_digest
-from ultra_recovery.core.notices import Notice
 from ultra_recovery.core.objects import Breaker, Key, Kind
+from ultra_recovery.core.override import differs, is_over, wanted_override
 from ultra_recovery.core.probe import Outcome, ProbeResult
 from ultra_recovery.core.resets import read_reset
 from ultra_recovery.engine import breaker_notices as notices
+from ultra_recovery.engine.breaker_runtime import Runtime
 from ultra_recovery.engine.queue import WorkQueue
 from ultra_recovery.engine.record import Recorder
 from ultra_recovery.engine.table import Table
 from ultra_recovery.ports import Clock, Prober, Random
 
-COUNTER_INTERVAL = timedelta(seconds=10)
-"""Counters and messages are written at most once in this time; transitions at once."""
 _SPREAD_PER_BREAKER = 0.01
 """Seconds by which first probes are spread per breaker: a hundred breakers are probed within a second of a start."""
+_ANEW = frozenset({Event.RESET, Event.TARGET_CHANGED, Event.OVERRIDE, Event.OVERRIDE_ENDED})
+"""Events after which what is known of the target does not count any more, and it is probed at once."""
 
 
 def _told(snapshot: Snapshot) -> tuple[object, ...]:
     """What signals are read from."""
-    return snapshot.state, snapshot.epoch, snapshot.unconfirmed, snapshot.good_since
+    return snapshot.state, snapshot.epoch, snapshot.unconfirmed, snapshot.good_since, snapshot.override
 
 
 def _nobody(key: Key) -> None:
     """Until somebody listens."""
-
-
-@dataclass(slots=True)
-class _Runtime:
-    """What the engine holds of one breaker. `published` is what has been written; the rest of the engine sees that."""
-
-    uid: str
-    snapshot: Snapshot
-    published: Snapshot | None
-    due: datetime
-    probed_at: datetime
-    handled: tuple[str, ...]
-    digest: str
-    written_at: datetime | None = None
-    stalled: tuple[Reason, str] | None = None
-    probing_epoch: int | None = None
-    results: list[Happening] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
 
 
 class Breakers:
@@ -68,7 +50,7 @@ class Breakers:
         self._recorder = recorder
         self._clock = clock
         self._random = random
-        self._runtimes: dict[Key, _Runtime] = {}
+        self._runtimes: dict[Key, Runtime] = {}
         self._watchers: dict[Key, set[str]] = defaultdict(set)
         self._probes: set[asyncio.Task[None]] = set()
         self.queue = WorkQueue("breakers", self.look, clock)
@@ -123,37 +105,25 @@ class Breakers:
         runtime = self._runtime(item, item.spec, now)
         self._apply(runtime, item, item.spec, now)
         watched = bool(self._watchers.get(key))
-        if runtime.due <= now and runtime.probing_epoch != runtime.snapshot.epoch:
+        if runtime.snapshot.probed and runtime.due <= now and not runtime.probing:
             self._send_probe(key, item.spec, runtime)
             runtime.due = next_probe_at(runtime.snapshot, item.spec, now, watched=watched)
         rest = await self._write(item, item.spec, runtime, now)
-        return self._delay(runtime, rest, now)
+        moment = runtime.next_moment(rest)
+        return max((moment - now).total_seconds(), 0.01) if moment is not None else None
 
-    def _delay(self, runtime: _Runtime, rest: datetime | None, now: datetime) -> float:
-        moments = [runtime.due, rest, runtime.snapshot.half_open_deadline]
-        return max(min((moment - now).total_seconds() for moment in moments if moment is not None), 0.01)
-
-    def _runtime(self, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> _Runtime:
+    def _runtime(self, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> Runtime:
         known = self._runtimes.get(item.meta.key)
         if known is not None and known.uid == item.meta.uid:
             return known
-        restored = restore(item.status, now)
         count = len(self._runtimes) + 1
         spread = self._random.random() * min(1.0, count * _SPREAD_PER_BREAKER / spec.probe.interval.total_seconds())
-        fresh = _Runtime(
-            uid=item.meta.uid,
-            snapshot=restored or first_snapshot(now),
-            published=restored,
-            due=first_probe_at(spec, now, spread=spread),
-            probed_at=now,
-            handled=tuple(item.status.handled_resets or ()),
-            digest=item.status.target_digest or spec_digest(spec.target),
-        )
-        self._runtimes[item.meta.key] = fresh
+        fresh = self._runtimes[item.meta.key] = Runtime.begin(item, spec, now, spread=spread)
         return fresh
 
-    def _apply(self, runtime: _Runtime, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> None:
+    def _apply(self, runtime: Runtime, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> None:
         """Everything that happened since the last look, in order: changes of the object, then results, then time."""
+        self._apply_override(runtime, item, spec, now)
         digest = spec_digest(spec.target)
         if digest != runtime.digest:
             runtime.digest = digest
@@ -167,22 +137,33 @@ class Breakers:
             if happening.event is Event.RECOVERY_VERIFIED and runtime.snapshot.state is not BreakerState.OPEN:
                 continue
             self._step(runtime, item, spec, happening, now)
-        deadline = runtime.snapshot.half_open_deadline
+        deadline = runtime.snapshot.trial_ends_at
         if deadline is not None and now >= deadline:
             self._step(runtime, item, spec, Happening(Event.TRIAL_TIMEOUT, jitter=self._random.random()), now)
 
+    def _apply_override(self, runtime: Runtime, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> None:
+        """Begin, change or end an override. What is in force stands in the status: this may happen late, not twice."""
+        wanted, current = wanted_override(spec.override, now), runtime.snapshot.override
+        if differs(current, wanted):
+            event = Event.OVERRIDE if wanted is not None else Event.OVERRIDE_ENDED
+            self._step(runtime, item, spec, Happening(event, override=wanted), now)
+        elif is_over(spec.override, now) and item.meta.generation != item.status.observed_generation:
+            notice = notices.of_late_override(item)
+            if notice not in runtime.notices:
+                runtime.notices.append(notice)
+
     def _step(
-        self, runtime: _Runtime, item: Breaker, spec: CircuitBreakerSpec, happening: Happening, now: datetime
+        self, runtime: Runtime, item: Breaker, spec: CircuitBreakerSpec, happening: Happening, now: datetime
     ) -> None:
         transition = breaker.step(runtime.snapshot, happening, spec, now)
         runtime.snapshot = transition.after
         if happening.result is not None and not transition.dropped:
             self._take_result(runtime, item, happening.result)
+        runtime.notices += notices.of_step(item, transition)
         if transition.moved:
-            runtime.notices.append(notices.of_transition(item, transition))
             self._reschedule(runtime, spec, transition, now)
 
-    def _take_result(self, runtime: _Runtime, item: Breaker, result: ProbeResult) -> None:
+    def _take_result(self, runtime: Runtime, item: Breaker, result: ProbeResult) -> None:
         before = runtime.stalled
         bad = result.outcome is Outcome.ERROR
         runtime.stalled = (result.reason, result.message) if bad else None
@@ -191,15 +172,15 @@ class Breakers:
         elif not bad and before is not None:
             runtime.notices.append(notices.of_enforcement(item))
 
-    def _reschedule(self, runtime: _Runtime, spec: CircuitBreakerSpec, transition: Transition, now: datetime) -> None:
-        """A new epoch has a rhythm of its own; after a reset the target is probed at once."""
-        if transition.event in (Event.RESET, Event.TARGET_CHANGED):
+    def _reschedule(self, runtime: Runtime, spec: CircuitBreakerSpec, transition: Transition, now: datetime) -> None:
+        """A new epoch has a rhythm of its own; after a reset and the like the target is probed at once."""
+        if transition.event in _ANEW:
             runtime.due = now
             runtime.stalled = None
         else:
             runtime.due = next_probe_at(runtime.snapshot, spec, runtime.probed_at, watched=False)
 
-    def _send_probe(self, key: Key, spec: CircuitBreakerSpec, runtime: _Runtime) -> None:
+    def _send_probe(self, key: Key, spec: CircuitBreakerSpec, runtime: Runtime) -> None:
         """Probe in the background: a target that does not answer holds back neither a reset nor another breaker."""
         epoch = runtime.snapshot.epoch
         runtime.probing_epoch = epoch
@@ -208,7 +189,7 @@ class Breakers:
         self._probes.add(task)
         task.add_done_callback(self._probes.discard)
 
-    async def _probe(self, key: Key, spec: CircuitBreakerSpec, runtime: _Runtime, epoch: int) -> None:
+    async def _probe(self, key: Key, spec: CircuitBreakerSpec, runtime: Runtime, epoch: int) -> None:
         within = spec.probe.timeout.total_seconds()
         try:
             result = await self._prober.probe(key.namespace, spec.target, within)
@@ -219,27 +200,25 @@ class Breakers:
         self._recorder.tell(notices.of_probe(key, runtime.uid, spec, result))
         self.queue.add(key)
 
-    async def _write(
-        self, item: Breaker, spec: CircuitBreakerSpec, runtime: _Runtime, now: datetime
-    ) -> datetime | None:
-        """Write the status if it differs, counters at most every ten seconds; when to write what was held back."""
+    async def _write(self, item: Breaker, spec: CircuitBreakerSpec, runtime: Runtime, now: datetime) -> datetime | None:
+        """Write the status if it differs, unless it is held back: then until when."""
         record = BreakerRecord(item.meta.generation, runtime.handled, runtime.stalled, runtime.due)
-        status = status_of(runtime.snapshot, spec.target, record, item.status, now)
+        status = status_of(runtime.snapshot, spec, record, item.status, now)
         snapshot, pending = runtime.snapshot, runtime.notices
         if self._recorder.differs(item, status):
-            allowed = (runtime.written_at or now - COUNTER_INTERVAL) + COUNTER_INTERVAL
-            if now < allowed and not is_urgent(status, item.status):
+            rest = runtime.hold_back(status, item.status, now)
+            if rest is not None:
                 self._publish(item.meta.key, runtime, snapshot)
-                return allowed
+                return rest
             await self._recorder.write(item, status)
-            runtime.written_at = now
+            runtime.wrote(status, item.status, now)
         runtime.notices = [notice for notice in runtime.notices if notice not in pending]
         self._publish(item.meta.key, runtime, snapshot)
         for notice in pending:
             self._recorder.tell(notice)
         return None
 
-    def _publish(self, key: Key, runtime: _Runtime, snapshot: Snapshot) -> None:
+    def _publish(self, key: Key, runtime: Runtime, snapshot: Snapshot) -> None:
         before, runtime.published = runtime.published, snapshot
         # Policies need not look again at every probe of a healthy target; a run that verifies must.
         if before is None or _told(before) != _told(snapshot) or self._watchers.get(key):

@@ -17,6 +17,7 @@ from ultra_recovery.engine.gather import Gatherer
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.policies import Policies
 from ultra_recovery.engine.record import Recorder
+from ultra_recovery.engine.retention import Retention
 from ultra_recovery.engine.runs import Runs
 from ultra_recovery.engine.table import Table
 from ultra_recovery.ports import Clock, Objects
@@ -42,6 +43,7 @@ class Engine:
         breakers: Breakers,
         policies: Policies,
         runs: Runs,
+        retention: Retention,
         recorder: Recorder,
         clock: Clock,
     ) -> None:
@@ -52,13 +54,14 @@ class Engine:
         self._breakers = breakers
         self._policies = policies
         self._runs = runs
+        self._retention = retention
         self._recorder = recorder
         self._clock = clock
         self._synced_at = float("-inf")
         self._pod_uids: dict[Key, str] = {}
         self.synced = asyncio.Event()
         table.subscribe(self._changed)
-        breakers.on_change = self._wake_namespace
+        breakers.on_change = lambda key: self._wake_namespace(key.namespace)
         policies.on_run = runs.queue.add
         runs.on_change = self._wake_policy_of
 
@@ -117,6 +120,7 @@ class Engine:
                 group.create_task(self._breakers.queue.run())
                 group.create_task(self._policies.queue.run())
                 group.create_task(self._runs.queue.run())
+                group.create_task(self._retention.run())
         finally:
             self._breakers.forget()
             self._tell_leading(term, leads=False)
@@ -160,7 +164,10 @@ class Engine:
         if key.kind is Kind.RUN and isinstance(item, Run):
             self._wake_policy_of(item)
         elif key.kind in (Kind.BREAKER, Kind.POD, Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.POLICY):
-            self._wake_namespace(key)
+            self._wake_namespace(key.namespace)
+        elif key.kind is Kind.NAMESPACE:
+            # Its annotation may have paused, or released, everything in it.
+            self._wake_namespace(key.name)
 
     def _track_pod(self, key: Key, item: AnyObject | None) -> None:
         before = self._pod_uids.get(key)
@@ -172,12 +179,12 @@ class Engine:
         else:
             self._pod_uids[key] = now
 
-    def _wake_namespace(self, key: Key) -> None:
+    def _wake_namespace(self, namespace: str) -> None:
         """A breaker, pod, workload or policy changed: the policies and active runs of its namespace look again."""
-        for item in self._table.select(Kind.POLICY, key.namespace):
+        for item in self._table.select(Kind.POLICY, namespace):
             if isinstance(item, Policy):
                 self._enqueue(item.meta.key)
-        for item in self._table.select(Kind.RUN, key.namespace):
+        for item in self._table.select(Kind.RUN, namespace):
             if isinstance(item, Run) and not item.completed:
                 self._enqueue(item.meta.key)
 

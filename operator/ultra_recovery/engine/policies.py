@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from ultra_recovery.actions.registry import find_action
 from ultra_recovery.apis.meta import API_VERSION, POLICY_LABEL, RESET_ANNOTATION
+from ultra_recovery.apis.policy_status import IncidentState, RecoveryPolicyStatus
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec, RecoveryPolicyStatus
+from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
 from ultra_recovery.core.decide import Decision, DecisionKind, decide
-from ultra_recovery.core.errors import AlreadyExists
-from ultra_recovery.core.facts import PolicyFacts, Problem
+from ultra_recovery.core.errors import AlreadyExists, ApiError, NotLeader, Unavailable
+from ultra_recovery.core.facts import PolicyFacts
+from ultra_recovery.core.naming import label_value
 from ultra_recovery.core.objects import Key, Kind, Policy
 from ultra_recovery.core.policy_status import invalid_status, status_of
+from ultra_recovery.core.recent_runs import recent_runs
+from ultra_recovery.core.refusal import Problem
 from ultra_recovery.core.resets import ResetRequest, read_reset
+from ultra_recovery.core.step_gates import ActionClass
 from ultra_recovery.engine import policy_notices as notices
+from ultra_recovery.engine.blocked import BlockedTeller
 from ultra_recovery.engine.gather import Gatherer
 from ultra_recovery.engine.leadership import Leadership
+from ultra_recovery.engine.ledger import Ledger
 from ultra_recovery.engine.queue import WorkQueue
 from ultra_recovery.engine.record import Recorder
 from ultra_recovery.engine.table import Table
 from ultra_recovery.engine.target_lease import TargetLeases
 from ultra_recovery.ports import Clock, Objects
+
+_LEASE_LOOK = timedelta(seconds=2)
 
 
 class Policies:
@@ -36,6 +46,8 @@ class Policies:
         leadership: Leadership,
         leases: TargetLeases,
         objects: Objects,
+        ledger: Ledger,
+        blocked: BlockedTeller,
         clock: Clock,
     ) -> None:
         self._table = table
@@ -44,6 +56,8 @@ class Policies:
         self._leadership = leadership
         self._leases = leases
         self._objects = objects
+        self._ledger = ledger
+        self._blocked = blocked
         self._clock = clock
         self.queue = WorkQueue("policies", self.look, clock)
         self.on_run: Callable[[Key], None] = _nobody
@@ -60,16 +74,35 @@ class Policies:
             return None
         policy, request = self._take_reset(policy, now)
         facts = self._gatherer.policy(policy, spec)
-        decision = decide(facts, now)
-        if decision.kind is DecisionKind.START_RUN:
+        decision = decide(facts, first_class(spec), now)
+        if decision.kind is not DecisionKind.START_RUN:
+            told = await self._record(key, facts, decision, request, now)
+            return self._delay(decision, told, now)
+        # The place in the budgets is taken before anything is awaited: nobody else can take it meanwhile.
+        target = facts.target.workload
+        name, uid = decision.run_name, target.meta.uid if target is not None else ""
+        self._ledger.reserve(key.namespace, name, key.name, uid, now)
+        try:
             facts = await self._ask_lease(facts, spec)
-            decision = decide(facts, now)
-        await self._record(key, facts, decision, request, now)
-        if decision.kind is DecisionKind.START_RUN:
-            await self._start(policy, decision)
-        elif decision.reason is Reason.TARGET_LEASED:
-            return 2.0
-        return (decision.next_look - now).total_seconds() if decision.next_look is not None else None
+            decision = decide(facts, first_class(spec), now)
+            told = await self._record(key, facts, decision, request, now)
+            if decision.kind is DecisionKind.START_RUN:
+                await self._start(policy, decision)
+        except Unavailable:
+            # It may have been created: its place is kept until it shows itself.
+            raise
+        except (ApiError, NotLeader):
+            self._ledger.release(key.namespace, name)
+            raise
+        if decision.kind is not DecisionKind.START_RUN:
+            self._ledger.release(key.namespace, name)
+        return self._delay(decision, told, now)
+
+    @staticmethod
+    def _delay(decision: Decision, told: datetime | None, now: datetime) -> float | None:
+        lease = now + _LEASE_LOOK if decision.reason is Reason.TARGET_LEASED else None
+        moments = [moment for moment in (decision.next_look, told, lease) if moment is not None]
+        return max((min(moments) - now).total_seconds(), 0.0) if moments else None
 
     def _take_reset(self, policy: Policy, now: datetime) -> tuple[Policy, ResetRequest]:
         """A reset makes all earlier runs not count, from this moment on."""
@@ -86,20 +119,26 @@ class Policies:
         """The target's Lease is the last gate and the only one that costs a request: asked when all others agree."""
         reference = spec.target_ref
         target = Key(Kind(reference.kind), facts.policy.meta.key.namespace, reference.name)
-        return replace(facts, lease_holder=await self._leases.holder(target))
+        holder = await self._leases.holder(target)
+        return replace(facts, lease_holder=self._gatherer.name_of(target.namespace, holder) if holder else "")
 
     async def _record(
         self, key: Key, facts: PolicyFacts, decision: Decision, request: ResetRequest, now: datetime
-    ) -> None:
+    ) -> datetime | None:
+        """Write what was decided, and tell what is new; when to look again because of what was told."""
         stored = self._table.get(key)
         if not isinstance(stored, Policy):
-            return
-        status = status_of(facts, decision, request.handled, now)
-        news = notices.of_policy(facts, decision, stored.status, status, reset=request.fire)
-        if self._recorder.differs(stored, status):
-            await self._recorder.write(stored, status)
-        for notice in news:
+            return None
+        incident = decision.incident
+        open_incident = incident.id if incident is not None and incident.state is not IncidentState.CLOSED else None
+        recent = recent_runs(stored.status.recent_runs, facts.runs, now, open_incident)
+        told = self._blocked.look(facts, decision, status_of(facts, decision, request.handled, recent, now), now)
+        news = notices.of_policy(facts, decision, stored.status, told.status, reset=request.fire)
+        if self._recorder.differs(stored, told.status):
+            await self._recorder.write(stored, told.status)
+        for notice in (*news, *([told.notice] if told.notice is not None else [])):
             self._recorder.tell(notice)
+        return told.next_look
 
     async def _start(self, policy: Policy, decision: Decision) -> None:
         """Create the run: the intent, before anything is done. Its name makes creating it twice harmless."""
@@ -107,11 +146,11 @@ class Policies:
         if decision.run is None:
             return
         key = Key(Kind.RUN, policy.meta.key.namespace, decision.run_name)
-        label = policy.meta.key.name[:63].rstrip("-.")
+        labels = {POLICY_LABEL: label_value(policy.meta.key.name)}
         document = {
             "apiVersion": API_VERSION,
             "kind": Kind.RUN.value,
-            "metadata": {"name": key.name, "namespace": key.namespace, "labels": {POLICY_LABEL: label}},
+            "metadata": {"name": key.name, "namespace": key.namespace, "labels": labels},
             "spec": decision.run.to_wire(),
         }
         try:
@@ -129,6 +168,13 @@ class Policies:
         if self._recorder.differs(policy, status):
             await self._recorder.write(policy, status)
             self._recorder.tell(notices.of_problem(policy, problem))
+
+
+def first_class(spec: RecoveryPolicySpec) -> ActionClass:
+    """The class of the ladder's first step, whose gates are asked before a run is created."""
+    action = spec.ladder[0].action
+    performer = find_action(action)
+    return performer.traits(action).action_class if performer is not None else ActionClass.DISRUPTIVE
 
 
 def _nobody(key: Key) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
 from ultra_recovery.apis.reasons import ConditionType, Reason
-from ultra_recovery.apis.recovery_policy import RecoveryPolicyStatus
 from ultra_recovery.core.decide import Decision, DecisionKind
-from ultra_recovery.core.facts import PolicyFacts, Problem
+from ultra_recovery.core.facts import PolicyFacts
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Policy
+from ultra_recovery.core.refusal import Problem
 
 _QUIET = (Reason.HEALTHY, Reason.RUN_ACTIVE, Reason.PENDING_TRIGGER, Reason.OBSERVING, Reason.NOT_FIRING)
 

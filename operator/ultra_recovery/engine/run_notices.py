@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from ultra_recovery.actions.notify import NOTIFY
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_run import EffectOutcome, RecoveryRunStatus, RunPhase, StepStatus
+from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus, RecoveryRunStatus, RunPhase, StepStatus
 from ultra_recovery.core.notices import Notice, Topic
-from ultra_recovery.core.objects import Run
+from ultra_recovery.core.objects import Policy, Run
 
 _WARNINGS = (RunPhase.FAILED, RunPhase.ERROR, RunPhase.INCONCLUSIVE)
 
 
-def of_run(run: Run, new: RecoveryRunStatus) -> list[Notice]:
-    """What a new status says that the old one did not."""
+def of_run(run: Run, new: RecoveryRunStatus, policy: Policy | None) -> list[Notice]:
+    """What a new status says that the old one did not.
+
+    Args:
+        run: the run as it was.
+        new: its new status.
+        policy: its policy, where people look for notifications; None when it is gone.
+    """
     old = run.status
     news: list[Notice] = []
     if new.phase is not None and new.phase != old.phase:
@@ -21,6 +28,7 @@ def of_run(run: Run, new: RecoveryRunStatus) -> list[Notice]:
     for index, step in enumerate(new.steps):
         before = old.steps[index] if index < len(old.steps) else None
         news += _step(run, step, before)
+        news += _messages(run, policy, step, before)
     return news
 
 
@@ -40,7 +48,9 @@ def _phase(run: Run, new: RecoveryRunStatus, phase: RunPhase) -> Notice:
         "time_to_recover": _seconds(new.fault_observed_at, new.recovered_at),
     }
     attempt = any(step.effect_count for step in new.steps)
+    dry = run.spec is not None and run.spec.dry_run
     labels = {**_labels(run), "phase": phase, "attempt": "true" if attempt else "false"}
+    labels["dry_run"] = "true" if dry else "false"
     reason = Reason(new.reason) if new.reason else Reason.PENDING
     return Notice(
         Topic.RUN,
@@ -61,17 +71,60 @@ def _step(run: Run, step: StepStatus, before: StepStatus | None) -> list[Notice]
     if waits and (before is None or before.reason != step.reason) and step.reason is not None:
         message = f"step {step.name} waits: {step.message}"
         news.append(Notice(Topic.STEP, key, uid, Reason(step.reason), message, warning=True, labels=labels))
-    known = {effect.uid: effect for effect in before.effects} if before else {}
-    for effect in step.effects:
-        seen = known.get(effect.uid)
-        if effect.outcome is not None and (seen is None or seen.outcome is None):
-            done = effect.outcome is EffectOutcome.EVICTED
-            reason = Reason.EVICTED if done else Reason.EFFECT_FAILED if effect.message else Reason.NOTHING_TO_DO
-            message = f"step {step.name}: pod {effect.pod}: {effect.outcome}"
-            labelled = {**labels, "kind": effect.kind, "outcome": effect.outcome}
-            news.append(Notice(Topic.EFFECT, key, uid, reason, message, not done, labels=labelled))
+    for effect in _decided(step, before):
+        reason, warning = _OUTCOMES[effect.outcome] if effect.outcome else (Reason.STEP_RUNNING, False)
+        if effect.kind == NOTIFY:
+            continue
+        message = f"step {step.name}: {effect.kind} {effect.object}: {effect.outcome}"
+        message += f": {effect.message}" if effect.message else ""
+        labelled = {**labels, "kind": effect.kind, "outcome": effect.outcome or ""}
+        news.append(Notice(Topic.EFFECT, key, uid, reason, message, warning, labels=labelled))
     if step.result is not None and (before is None or before.result is None):
         reason = Reason(step.reason) if step.reason else Reason.VERIFIED
         message = f"step {step.name}: {step.result}: {step.message or ''}"
         news.append(Notice(Topic.STEP, key, uid, reason, message, labels={**labels, "result": step.result}))
     return news
+
+
+def _decided(step: StepStatus, before: StepStatus | None) -> list[EffectStatus]:
+    """The effects whose outcome is new, or has become another one."""
+    known = {effect.id: effect.outcome for effect in before.effects} if before else {}
+    return [item for item in step.effects if item.outcome is not None and known.get(item.id) != item.outcome]
+
+
+def _messages(run: Run, policy: Policy | None, step: StepStatus, before: StepStatus | None) -> list[Notice]:
+    """Notifications are Events on the policy, whether or not the webhook took them."""
+    subject = policy.meta if policy is not None else run.meta
+    news = []
+    for effect in _decided(step, before):
+        if effect.kind != NOTIFY or effect.outcome is EffectOutcome.DRY_RUN:
+            continue
+        failed = effect.outcome is not EffectOutcome.DELIVERED
+        reason = Reason.NOTIFICATION_FAILED if failed else Reason.NOTIFIED
+        text = _text(run, step.name)
+        message = f"run {run.meta.key.name}, step {step.name}: {effect.object}{': ' + text if text else ''}"
+        message += f" (webhook: {effect.message})" if failed and effect.message else ""
+        labels = {**_labels(run), "step": step.name, "outcome": effect.outcome or ""}
+        news.append(Notice(Topic.NOTIFICATION, subject.key, subject.uid, reason, message, warning=True, labels=labels))
+    return news
+
+
+def _text(run: Run, step: str) -> str:
+    """What the user wants to be told with it."""
+    rungs = run.status.plan.ladder if run.status.plan else []
+    notify = next((rung.action.notify for rung in rungs if rung.name == step), None)
+    return (notify.message if notify is not None else None) or ""
+
+
+_OUTCOMES: dict[EffectOutcome, tuple[Reason, bool]] = {
+    EffectOutcome.EVICTED: (Reason.EVICTED, False),
+    EffectOutcome.CREATED: (Reason.JOB_CREATED, False),
+    EffectOutcome.CALLED: (Reason.HOOK_CALLED, False),
+    EffectOutcome.DELIVERED: (Reason.NOTIFIED, False),
+    EffectOutcome.GONE: (Reason.NOTHING_TO_DO, True),
+    EffectOutcome.WITHDRAWN: (Reason.NOTHING_TO_DO, True),
+    EffectOutcome.FAILED: (Reason.EFFECT_FAILED, True),
+    EffectOutcome.UNKNOWN: (Reason.OUTCOME_UNKNOWN, True),
+    EffectOutcome.DRY_RUN: (Reason.DRY_RUN, False),
+}
+"""The reason of the Event for an outcome, and whether it is a warning."""

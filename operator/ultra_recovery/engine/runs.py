@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
-from ultra_recovery.actions.registry import Performer, find_action
-from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.recovery_run import EffectOutcome, EffectStatus, RecoveryRunStatus, RunPhase, StepState
-from ultra_recovery.core.errors import ApiError, Conflict, Forbidden, NotFound, Rejected, TooManyRequests
-from ultra_recovery.core.facts import Refusal
-from ultra_recovery.core.objects import Key, Kind, Run
-from ultra_recovery.core.run import advance
-from ultra_recovery.core.run_record import record_outcome
+from ultra_recovery.actions.performer import Performer
+from ultra_recovery.actions.registry import find_action
+from ultra_recovery.apis.run_status import EffectStatus, RecoveryRunStatus, RunPhase
+from ultra_recovery.core.effect_record import record_outcome
+from ultra_recovery.core.objects import Key, Kind, Policy, Run
+from ultra_recovery.core.run import Advance, advance
+from ultra_recovery.core.run_size import bounded
 from ultra_recovery.engine import run_notices as notices
-from ultra_recovery.engine.breakers import Breakers
-from ultra_recovery.engine.gather import Gatherer
+from ultra_recovery.engine.breaker_watch import BreakerWatch
+from ultra_recovery.engine.gather import Gatherer, Held
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.queue import WorkQueue
 from ultra_recovery.engine.record import Recorder
+from ultra_recovery.engine.run_effects import RunEffects
+from ultra_recovery.engine.run_leases import RunLeases
 from ultra_recovery.engine.table import Table
-from ultra_recovery.engine.target_lease import Claim, TargetLeases
-from ultra_recovery.ports import Clock, Cluster
+from ultra_recovery.ports import Clock
 
 log = logging.getLogger(__name__)
 
 _MAX_MOVES = 100
-_BUDGET_RETRY = timedelta(seconds=2)
-_FLOW_RETRY = timedelta(seconds=1)
-_RELEASE_WINDOW = timedelta(hours=1)
+_UNDER_WAY = 0.25
+"""Seconds to the next look at an effect that somebody is at."""
 
 
 class Runs:
@@ -41,9 +39,9 @@ class Runs:
         gatherer: Gatherer,
         recorder: Recorder,
         leadership: Leadership,
-        leases: TargetLeases,
-        cluster: Cluster,
-        breakers: Breakers,
+        leases: RunLeases,
+        effects: RunEffects,
+        watch: BreakerWatch,
         clock: Clock,
     ) -> None:
         self._table = table
@@ -51,127 +49,104 @@ class Runs:
         self._recorder = recorder
         self._leadership = leadership
         self._leases = leases
-        self._cluster = cluster
-        self._breakers = breakers
+        self._effects = effects
+        self._watch = watch
         self._clock = clock
-        self._refused: dict[str, Refusal] = {}
-        self._released: set[str] = set()
         self.queue = WorkQueue("runs", self.look, clock)
         self.on_change: Callable[[Run], None] = _nobody
 
     def forget(self) -> None:
         """Forget what this process knew: another leader may have acted meanwhile."""
-        self._refused.clear()
-        self._released.clear()
+        self._effects.forget()
         self._leases.forget()
 
     async def look(self, key: Key) -> float | None:
         """Carry a run as far as it goes now; seconds to the next look."""
+        wants_target = wants_breakers = False
         for _ in range(_MAX_MOVES):
             run = self._table.get(key)
             if not isinstance(run, Run):
                 return None
             if run.completed:
-                await self._clean_up(run)
+                await self._leases.release(run)
+                self._effects.forget(run.meta.uid)
                 return None
-            claim = await self._claim(run)
-            facts = self._gatherer.run(run, self._leadership.check(), claim, self._refused.get(run.meta.uid))
-            performer = self._performer(run)
+            held = await self._ask(run, wants_target=wants_target, wants_breakers=wants_breakers)
             now = self._clock.now()
-            answer = advance(facts, performer, now)
-            if self._recorder.differs(run, answer.status):
-                await self._write(run, answer.status)
-            if answer.effect is not None and performer is not None:
-                await self._perform(key, performer, answer.effect)
-            elif answer.next_look is not None:
+            answer = advance(self._gatherer.run(run, self._leadership.check(), held), find_action, now)
+            wrote = await self._write(run, answer.status)
+            if answer.effect is not None:
+                delay = await self._perform(key, answer.effect)
+                if delay is not None:
+                    return delay
+                continue
+            if self._asks_more(answer, held):
+                wants_target, wants_breakers = answer.wants_lease, answer.wants_breaker
+                continue
+            wants_target = wants_breakers = False
+            if answer.next_look is not None:
                 return max((answer.next_look - now).total_seconds(), 0.02)
+            if not wrote:
+                return None
         log.error("a run does not come to rest", extra={"object": str(key)})
         return 1.0
 
-    async def _claim(self, run: Run) -> Claim | None:
-        """The target's Lease, wanted from the moment the run has a plan and this leader has claimed the run."""
-        target = _target_key(run)
-        if target is None or run.spec is None or run.status.leader_term != self._leadership.check():
+    @staticmethod
+    def _asks_more(answer: Advance, held: Held) -> bool:
+        """Whether a Lease is wanted that was not asked for yet."""
+        return (answer.wants_lease and held.target is None) or (answer.wants_breaker and held.breakers is None)
+
+    async def _ask(self, run: Run, *, wants_target: bool, wants_breakers: bool) -> Held:
+        """What has to be asked of the world before anything is decided; nothing before this leader owns the run."""
+        if run.status.leader_term != self._leadership.check():
+            return Held()
+        if run.status.phase is RunPhase.AWAITING_APPROVAL:
+            await self._leases.pause(run)
+            return Held()
+        return Held(
+            target=await self._leases.target(run, wanted=wants_target),
+            breakers=await self._leases.breakers(run, wanted=wants_breakers),
+            refused=self._effects.refused(run),
+            observations=await self._effects.observe(run),
+        )
+
+    async def _write(self, run: Run, status: RecoveryRunStatus) -> bool:
+        """Write a status that differs; whether it did."""
+        status = bounded(status)
+        if not self._recorder.differs(run, status):
+            return False
+        policy = self._table.get(Key(Kind.POLICY, run.meta.key.namespace, run.spec.policy_name)) if run.spec else None
+        news = notices.of_run(run, status, policy if isinstance(policy, Policy) else None)
+        stored = await self._recorder.write(run, status)
+        for notice in news:
+            self._recorder.tell(notice)
+        if isinstance(stored, Run):
+            self._watch.follow(stored)
+            if stored.status.phase != run.status.phase:
+                self.on_change(stored)
+        return True
+
+    async def _perform(self, key: Key, effect: EffectStatus) -> float | None:
+        """Carry out one effect and write what came of it; seconds to the next look if that is not known yet."""
+        run = self._table.get(key)
+        performer = self._performer(run) if isinstance(run, Run) else None
+        if not isinstance(run, Run) or performer is None:
             return None
-        return await self._leases.claim(target, run.meta.uid, run.spec.policy_name)
+        sighting = await self._effects.perform(run, performer, effect)
+        if sighting.outcome is None:
+            refused = self._effects.refused(run) is not None
+            return None if refused else _UNDER_WAY
+        stored = self._table.get(key)
+        if isinstance(stored, Run):
+            now = self._clock.now()
+            status = record_outcome(stored.status, effect.id, sighting.outcome, sighting.message, now)
+            await self._write(stored, status)
+        return None
 
     @staticmethod
     def _performer(run: Run) -> Performer | None:
         plan, steps = run.status.plan, run.status.steps
         return find_action(plan.ladder[len(steps) - 1].action) if plan is not None and steps else None
-
-    async def _write(self, run: Run, status: RecoveryRunStatus) -> None:
-        news = notices.of_run(run, status)
-        stored = await self._recorder.write(run, status)
-        for notice in news:
-            self._recorder.tell(notice)
-        if isinstance(stored, Run):
-            self._watch_breakers(stored)
-            if stored.status.phase != run.status.phase:
-                self.on_change(stored)
-
-    async def _perform(self, key: Key, performer: Performer, effect: EffectStatus) -> None:
-        """Carry out one effect. Its intent is written; the fence is asked again right before it."""
-        self._leadership.check()
-        run = self._table.get(key)
-        if not isinstance(run, Run):
-            return
-        outcome, message = EffectOutcome.EVICTED, None
-        try:
-            await performer.perform(key.namespace, effect, self._cluster)
-        except NotFound:
-            outcome = EffectOutcome.GONE
-        except Conflict as error:
-            outcome, message = EffectOutcome.GONE, str(error)
-        except (Rejected, Forbidden) as error:
-            outcome, message = EffectOutcome.FAILED, str(error)
-        except ApiError as error:
-            self._refuse(run, error)
-            return
-        self._refused.pop(run.meta.uid, None)
-        stored = self._table.get(key)
-        if isinstance(stored, Run):
-            status = record_outcome(stored.status, effect.uid, outcome, message, self._clock.now())
-            await self._write(stored, status)
-
-    def _refuse(self, run: Run, error: ApiError) -> None:
-        """The effect was not done, or it is unknown whether it was: say why, and look again before it is repeated."""
-        now = self._clock.now()
-        if isinstance(error, TooManyRequests) and error.budget:
-            refusal = Refusal(Reason.POD_DISRUPTION_BUDGET, str(error), now + _BUDGET_RETRY)
-        elif isinstance(error, TooManyRequests):
-            wait = timedelta(seconds=error.retry_after) if error.retry_after else _FLOW_RETRY
-            refusal = Refusal(Reason.API_UNAVAILABLE, str(error), now + wait)
-        else:
-            refusal = Refusal(Reason.API_UNAVAILABLE, f"no answer to the eviction: {error}", now + _FLOW_RETRY)
-        self._refused[run.meta.uid] = refusal
-
-    def _watch_breakers(self, run: Run) -> None:
-        """While a step acts or verifies, the breakers that fired are probed at trialInterval."""
-        steps, plan = run.status.steps, run.status.plan
-        state = steps[-1].state if steps else StepState.WAITING
-        wanted = not run.completed and state in (StepState.ACTING, StepState.VERIFYING)
-        for trigger in plan.triggers if plan else ():
-            if trigger.circuit_open is not None:
-                key = Key(Kind.BREAKER, run.meta.key.namespace, trigger.circuit_open.breaker)
-                self._breakers.watch(key, run.meta.uid, wanted=wanted)
-                if run.status.phase is RunPhase.SUCCEEDED:
-                    self._breakers.recovery_verified(key)
-
-    async def _clean_up(self, run: Run) -> None:
-        """Give the target's Lease back; once in the life of this leader, also for runs that an earlier one ended."""
-        if run.meta.uid in self._released:
-            return
-        target, ended = _target_key(run), run.status.finished_at
-        if target is not None and ended is not None and self._clock.now() - ended < _RELEASE_WINDOW:
-            await self._leases.release(target, run.meta.uid)
-        self._released.add(run.meta.uid)
-        self._refused.pop(run.meta.uid, None)
-
-
-def _target_key(run: Run) -> Key | None:
-    target = run.status.target
-    return Key(Kind(target.kind), run.meta.key.namespace, target.name) if target is not None else None
 
 
 def _nobody(run: Run) -> None:

@@ -1,14 +1,15 @@
-"""Leases on targets: one run at a time works on a workload, whichever policy or leader it belongs to."""
+"""Leases on targets and dependencies: one run at a time works on each, whichever policy or leader it belongs to."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ultra_recovery.apis.meta import POLICY_LABEL
 from ultra_recovery.core.errors import AlreadyExists, Conflict, NotFound
-from ultra_recovery.core.naming import lease_name
+from ultra_recovery.core.naming import label_value, lease_name
 from ultra_recovery.core.objects import Key
 from ultra_recovery.ports import Clock, LeaseRecord, Leases
 
@@ -47,7 +48,7 @@ class TargetLeases:
         lease = await self._leases.read(target.namespace, name)
         try:
             if lease is None:
-                labels = {POLICY_LABEL: policy[:63].rstrip("-.")}
+                labels = {POLICY_LABEL: label_value(policy)}
                 seconds = int(DURATION.total_seconds())
                 wanted = LeaseRecord(target.namespace, name, run_uid, seconds, 1, now, now, labels=labels)
                 self._mine[target] = await self._leases.create(wanted)
@@ -59,6 +60,18 @@ class TargetLeases:
         except (AlreadyExists, Conflict, NotFound):
             return Claim(False, "another")
         return Claim(True)
+
+    async def claim_all(self, keys: Sequence[Key], run_uid: str, policy: str) -> Claim:
+        """Take several Leases, in sorted order, so that two runs never wait for each other."""
+        for key in sorted(keys):
+            claim = await self.claim(key, run_uid, policy)
+            if not claim.held:
+                return claim
+        return Claim(True)
+
+    def held_by(self, run_uid: str) -> list[Key]:
+        """What this process holds for a run."""
+        return [key for key, lease in self._mine.items() if lease.holder == run_uid]
 
     async def release(self, target: Key, run_uid: str) -> None:
         """Give the Lease back if the run holds it.

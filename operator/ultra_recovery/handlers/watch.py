@@ -28,6 +28,7 @@ RESOURCES: dict[Kind, tuple[str, str, str]] = {
     Kind.POD: ("", "v1", "pods"),
     Kind.SERVICE: ("", "v1", "services"),
     Kind.ENDPOINT_SLICE: ("discovery.k8s.io", "v1", "endpointslices"),
+    Kind.NAMESPACE: ("", "v1", "namespaces"),
 }
 
 
@@ -55,8 +56,11 @@ def build_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def build_registry(feed: Feed) -> kopf.OperatorRegistry:
-    """One event handler per kind; each passes the object on and nothing else."""
+def build_registry(feed: Feed, *, clusterwide: bool = True) -> kopf.OperatorRegistry:
+    """One event handler per kind; each passes the object on and nothing else.
+
+    Namespaces are watched only for the whole cluster: no right that is bound to a namespace allows to watch it.
+    """
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
@@ -64,6 +68,8 @@ def build_registry(feed: Feed) -> kopf.OperatorRegistry:
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
     for kind, (group, version, plural) in RESOURCES.items():
+        if not clusterwide and not kind.namespaced:
+            continue
         kopf.on.event(group, version, plural, registry=registry, id=f"watch-{plural}")(_handler(kind, feed))
     return registry
 
@@ -119,7 +125,7 @@ class Watch:
     async def _watch(self) -> None:
         scope: dict[str, Any] = {"namespaces": list(self._namespaces)} if self._namespaces else {"clusterwide": True}
         await kopf.operator(
-            registry=build_registry(self._feed),
+            registry=build_registry(self._feed, clusterwide=not self._namespaces),
             settings=build_settings(),
             # Given here: kopf would ask for the name of the process's user, and a container's user has none.
             identity=peering.Identity("ultra-recovery"),

@@ -8,6 +8,7 @@ import pytest
 
 from ultra_recovery.adapters.metrics import SERIES, MetricsSink
 from ultra_recovery.apis.reasons import Reason
+from ultra_recovery.core.call import Delivery
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Key, Kind
 
@@ -126,6 +127,17 @@ def test_dropped_events_and_staleness(metrics: MetricsSink):
     metrics.count_dropped_event()
     metrics.set_stale(True)
     assert {"recovery_events_dropped_total 1.0", "recovery_table_stale 1.0"} <= set(lines(metrics))
+
+
+def test_notifications_are_counted_by_their_end(metrics: MetricsSink):
+    metrics.count_notification(Delivery.DELIVERED)
+    metrics.count_notification(Delivery.FAILED)
+    metrics.count_dropped_notification()
+    assert {
+        'recovery_notifications_total{outcome="Delivered"} 1.0',
+        'recovery_notifications_total{outcome="Failed"} 1.0',
+        "recovery_notifications_dropped_total 1.0",
+    } <= set(lines(metrics))
 
 
 def test_a_deleted_object_takes_its_series_and_no_others(metrics: MetricsSink):

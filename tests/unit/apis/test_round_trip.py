@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec, CircuitBreakerStatus
 from ultra_recovery.apis.meta import Condition, format_duration, format_time, parse_duration
 from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
-from ultra_recovery.apis.recovery_run import RecoveryRunStatus, RunPhase
+from ultra_recovery.apis.run_status import RecoveryRunStatus, RunPhase
 
 durations = st.integers(1, 3600).map(lambda seconds: timedelta(seconds=seconds))
 thresholds = st.integers(1, 100)
@@ -89,8 +89,8 @@ def test_an_empty_status_is_what_a_new_object_has():
 
 
 @pytest.mark.parametrize("phase", RunPhase, ids=str)
-def test_a_run_is_over_in_every_phase_but_the_first_two(phase: RunPhase):
-    assert phase.completed is (phase not in (RunPhase.PENDING, RunPhase.RUNNING))
+def test_a_run_is_over_in_every_phase_but_the_first_three(phase: RunPhase):
+    assert phase.completed is (phase not in (RunPhase.PENDING, RunPhase.AWAITING_APPROVAL, RunPhase.RUNNING))
 
 
 @pytest.mark.parametrize(

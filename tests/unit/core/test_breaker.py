@@ -1,119 +1,206 @@
-"""Every row of the breaker's table, and what holds whatever happens."""
+"""Every row of the breaker's table, in every state, with and without overrides."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec
+from tests.unit.core.breaker_scene import (
+    CLOSED,
+    DISABLED,
+    EPOCH,
+    FORCED,
+    HALF_OPEN,
+    METRICS,
+    NOW,
+    OPEN,
+    SPEC,
+    at,
+    calls,
+    happening,
+    override,
+    result,
+    snapshot,
+    spec,
+)
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.core.breaker import TRANSITIONS, step
-from ultra_recovery.core.breaker_state import Event, Happening, Snapshot, first_snapshot, open_duration
+from ultra_recovery.core.breaker import TRANSITIONS, Row, step
+from ultra_recovery.core.breaker_effects import Context
+from ultra_recovery.core.breaker_state import Event, Snapshot, observe, open_duration
 from ultra_recovery.core.errors import IllegalTransition
-from ultra_recovery.core.probe import Outcome, ProbeResult
+from ultra_recovery.core.probe import Outcome
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-SPEC = CircuitBreakerSpec.model_validate({"target": {"workload": {"kind": "Deployment", "name": "web"}}})
-CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
-OUTCOMES = {
-    Event.SUCCESS: Outcome.SUCCESS,
-    Event.FAILURE: Outcome.FAILURE,
-    Event.ERROR: Outcome.ERROR,
-    Event.NEUTRAL: Outcome.NEUTRAL,
-}
+RATES = spec(window={"count": {"size": 4}, "minimumCalls": 4, "slowCall": {}})
+E = Event
+IN_ERROR = {"last": result(Outcome.ERROR)}
 
-
-def snapshot(state: BreakerState, **changes) -> Snapshot:
-    opened = {"trial_at": NOW + timedelta(seconds=60)} if state is OPEN else {}
-    trial = {"half_open_deadline": NOW + timedelta(seconds=120)} if state is HALF_OPEN else {}
-    return replace(Snapshot(state, 3, NOW, Reason.INITIAL), **{**opened, **trial, **changes})
-
-
-def happening(event: Event, at: float = 0.0, epoch: int | None = 3, jitter: float = 0.0) -> Happening:
-    outcome = OUTCOMES.get(event)
-    moment = NOW + timedelta(seconds=at)
-    result = ProbeResult(outcome, Reason.PROBE_FAILED, "said so", moment, moment) if outcome else None
-    return Happening(event, epoch if result else None, result, jitter)
-
-
+# id, state, override, before, event, seconds, next state, a new epoch, after
 ROWS = [
-    ("closed-success", CLOSED, {"failures": 4}, Event.SUCCESS, 0, CLOSED, {"failures": 0}),
-    ("closed-4th-failure", CLOSED, {"failures": 3}, Event.FAILURE, 0, CLOSED, {"failures": 4}),
-    ("closed-5th-failure", CLOSED, {"failures": 4}, Event.FAILURE, 0, OPEN, {"failures": 5}),
-    ("open-failure", OPEN, {}, Event.FAILURE, 70, OPEN, {"failures": 1}),
-    ("open-early-success", OPEN, {}, Event.SUCCESS, 59.9, OPEN, {}),
-    ("open-success-at-the-trial-time", OPEN, {}, Event.SUCCESS, 60, HALF_OPEN, {"successes": 0}),
-    ("open-verified", OPEN, {}, Event.RECOVERY_VERIFIED, 1, HALF_OPEN, {"reason": Reason.RECOVERY_VERIFIED}),
-    ("half-open-2nd-success", HALF_OPEN, {"successes": 1}, Event.SUCCESS, 1, HALF_OPEN, {"successes": 2}),
-    (
-        "half-open-3rd-success",
-        HALF_OPEN,
-        {"successes": 2, "reopen_count": 2},
-        Event.SUCCESS,
-        1,
-        CLOSED,
-        {"reopen_count": 0},
-    ),
-    ("half-open-failure", HALF_OPEN, {"reopen_count": 1}, Event.FAILURE, 1, OPEN, {"reopen_count": 2}),
-    ("half-open-timeout", HALF_OPEN, {"reopen_count": 1}, Event.TRIAL_TIMEOUT, 120, OPEN, {"reopen_count": 1}),
-    ("half-open-neutral", HALF_OPEN, {"successes": 1}, Event.NEUTRAL, 1, HALF_OPEN, {"successes": 1}),
-    ("closed-error", CLOSED, {"failures": 4}, Event.ERROR, 0, CLOSED, {"failures": 4}),
-    ("open-error", OPEN, {"failures": 7}, Event.ERROR, 70, OPEN, {"failures": 7}),
-    ("open-reset", OPEN, {"reopen_count": 3}, Event.RESET, 1, CLOSED, {"reopen_count": 0, "unconfirmed": True}),
-    ("half-open-target", HALF_OPEN, {"successes": 2}, Event.TARGET_CHANGED, 1, CLOSED, {"successes": 0}),
+    ("closed success", CLOSED, None, {"failures": 4}, E.SUCCESS, 0, CLOSED, False, {"failures": 0}),
+    ("closed success, confirming", CLOSED, None, {"confirming": True, "unconfirmed": True}, E.SUCCESS, 0, CLOSED, False,
+     {"unconfirmed": False, "successes": 1, "confirming": True}),
+    ("closed success, failure rate", CLOSED, None, {"calls": calls("FF.")}, E.SUCCESS, 0, OPEN, True,
+     {"failures": 0, "reason": Reason.FAILURE_RATE_REACHED, "trial_at": at(60), "calls": ()}),
+    ("closed success, slow rate", CLOSED, None, {"calls": calls("sss")}, E.SUCCESS, 0, OPEN, True,
+     {"reason": Reason.SLOW_CALL_RATE_REACHED, "unconfirmed": False}),
+    ("closed 4th failure", CLOSED, None, {"failures": 3}, E.FAILURE, 0, CLOSED, False, {"failures": 4}),
+    ("closed 5th failure", CLOSED, None, {"failures": 4}, E.FAILURE, 0, OPEN, True,
+     {"failures": 5, "trial_at": at(60), "reason": Reason.PROBE_FAILED}),
+    ("closed failure, failure rate", CLOSED, None, {"calls": calls("F..")}, E.FAILURE, 0, OPEN, True,
+     {"failures": 1, "reason": Reason.FAILURE_RATE_REACHED}),
+    ("closed failure, slow rate", CLOSED, None, {"calls": calls("sss")}, E.FAILURE, 0, OPEN, True,
+     {"reason": Reason.SLOW_CALL_RATE_REACHED}),
+    ("closed neutral", CLOSED, None, {"failures": 4}, E.NEUTRAL, 0, CLOSED, False, {"failures": 4}),
+    ("closed error", CLOSED, None, {"failures": 4}, E.ERROR, 0, CLOSED, False, {"failures": 4}),
+    ("closed reset", CLOSED, None, {"failures": 4}, E.RESET, 0, CLOSED, True, {"failures": 0, "unconfirmed": True}),
+    ("closed target", CLOSED, None, {"failures": 4, "calls": calls("F")}, E.TARGET_CHANGED, 0, CLOSED, True,
+     {"failures": 0, "calls": (), "reason": Reason.TARGET_CHANGED}),
+    ("open failure", OPEN, None, {}, E.FAILURE, 70, OPEN, False, {"failures": 1, "trial_at": at(60)}),
+    ("open early success", OPEN, None, {"failures": 5}, E.SUCCESS, 59.9, OPEN, False, {"failures": 0}),
+    ("open success at the trial time", OPEN, None, {}, E.SUCCESS, 60, HALF_OPEN, True,
+     {"successes": 0, "half_open_deadline": at(180), "trial_at": None}),
+    ("open verified", OPEN, None, {}, E.RECOVERY_VERIFIED, 1, HALF_OPEN, True, {"reason": Reason.RECOVERY_VERIFIED}),
+    ("open neutral", OPEN, None, {"failures": 7}, E.NEUTRAL, 70, OPEN, False, {"failures": 7}),
+    ("open error", OPEN, None, {"failures": 7}, E.ERROR, 70, OPEN, False, {"failures": 7}),
+    ("open reset", OPEN, None, {"reopen_count": 3}, E.RESET, 1, CLOSED, True,
+     {"reopen_count": 0, "unconfirmed": True, "confirming": True, "trial_at": None}),
+    ("open target", OPEN, None, {"reopen_count": 3}, E.TARGET_CHANGED, 1, CLOSED, True, {"reopen_count": 0}),
+    ("half-open 2nd success", HALF_OPEN, None, {"successes": 1}, E.SUCCESS, 1, HALF_OPEN, False, {"successes": 2}),
+    ("half-open 3rd success", HALF_OPEN, None, {"successes": 2, "reopen_count": 2}, E.SUCCESS, 1, CLOSED, True,
+     {"reopen_count": 0, "unconfirmed": False, "half_open_deadline": None}),
+    ("half-open failure", HALF_OPEN, None, {"reopen_count": 1}, E.FAILURE, 1, OPEN, True,
+     {"reopen_count": 2, "trial_at": at(241), "reason": Reason.TRIAL_FAILED}),
+    ("half-open timeout", HALF_OPEN, None, {"reopen_count": 1}, E.TRIAL_TIMEOUT, 120, OPEN, True,
+     {"reopen_count": 1, "trial_at": at(240), "reason": Reason.TRIAL_TIMEOUT}),
+    ("half-open timeout, in error", HALF_OPEN, None, IN_ERROR, E.TRIAL_TIMEOUT, 120, HALF_OPEN, False, {}),
+    ("half-open neutral", HALF_OPEN, None, {"successes": 1}, E.NEUTRAL, 1, HALF_OPEN, False,
+     {"successes": 1, "half_open_deadline": at(120)}),
+    ("half-open error", HALF_OPEN, None, {"successes": 1}, E.ERROR, 5, HALF_OPEN, False,
+     {"successes": 1, "half_open_deadline": at(125)}),
+    ("half-open reset", HALF_OPEN, None, {"successes": 2}, E.RESET, 1, CLOSED, True, {"successes": 0}),
+    ("half-open target", HALF_OPEN, None, {"successes": 2}, E.TARGET_CHANGED, 1, CLOSED, True, {"successes": 0}),
+    *[
+        (f"{state} override {over}", state, None, {"reopen_count": 2}, (E.OVERRIDE, over), 1, after, True,
+         {"trial_at": None, "half_open_deadline": None, "reopen_count": 0, "unconfirmed": False, "reason": reason})
+        for state in (CLOSED, OPEN, HALF_OPEN)
+        for over, after, reason in (
+            (FORCED, OPEN, Reason.FORCED_OPEN),
+            (DISABLED, CLOSED, Reason.DISABLED),
+            (METRICS, CLOSED, Reason.METRICS_ONLY),
+        )
+    ],
+    ("forced, now disabled", OPEN, FORCED, {}, (E.OVERRIDE, DISABLED), 1, CLOSED, True, {"reason": Reason.DISABLED}),
+    ("disabled, now forced", CLOSED, DISABLED, {}, (E.OVERRIDE, FORCED), 1, OPEN, True, {"shadow": None}),
+    ("metrics, now forced", CLOSED, METRICS, {}, (E.OVERRIDE, FORCED), 1, OPEN, True, {"shadow": None}),
+    ("forced ended", OPEN, FORCED, {}, E.OVERRIDE_ENDED, 1, HALF_OPEN, True,
+     {"override": None, "half_open_deadline": at(121), "reason": Reason.OVERRIDE_REMOVED}),
+    ("disabled ended", CLOSED, DISABLED, {}, E.OVERRIDE_ENDED, 1, CLOSED, True,
+     {"override": None, "unconfirmed": True, "confirming": True, "last": None}),
+    ("metrics ended", CLOSED, METRICS, {}, E.OVERRIDE_ENDED, 1, CLOSED, True,
+     {"override": None, "shadow": None, "calls": (), "unconfirmed": True}),
+    *[
+        (f"{over} {event}", state, over, {}, event, 1, state, False, {"failures": 0, "successes": 0, "calls": ()})
+        for over, state in ((FORCED, OPEN), (DISABLED, CLOSED), (METRICS, CLOSED))
+        for event in (E.SUCCESS, E.FAILURE, E.NEUTRAL, E.ERROR, E.RESET, E.RECOVERY_VERIFIED, E.TRIAL_TIMEOUT)
+    ],
+    *[
+        (f"{over} renewed", state, over, {}, (E.OVERRIDE, over), 1, state, False, {"override": override(over, 99, "x")})
+        for over, state in ((FORCED, OPEN), (DISABLED, CLOSED), (METRICS, CLOSED))
+    ],
+    *[
+        (f"{over} target", state, over, {"good_since": NOW, **IN_ERROR}, E.TARGET_CHANGED, 1, state, True,
+         {"last": None, "good_since": None, "override": override(over)})
+        for over, state in ((FORCED, OPEN), (DISABLED, CLOSED), (METRICS, CLOSED))
+    ],
+]  # fmt: skip
+ILLEGAL = [
+    (CLOSED, E.TRIAL_TIMEOUT),
+    (CLOSED, E.RECOVERY_VERIFIED),
+    (OPEN, E.TRIAL_TIMEOUT),
+    (HALF_OPEN, E.RECOVERY_VERIFIED),
+    (CLOSED, E.OVERRIDE_ENDED),
+    (OPEN, E.OVERRIDE_ENDED),
+    (HALF_OPEN, E.OVERRIDE_ENDED),
 ]
 
 
-@pytest.mark.parametrize(
-    ("state", "before", "event", "at", "expected", "after"), [r[1:] for r in ROWS], ids=[r[0] for r in ROWS]
-)
-def test_a_row_of_the_table(state, before, event, at, expected, after):
-    now = NOW + timedelta(seconds=at)
-    transition = step(snapshot(state, **before), happening(event, at), SPEC, now)
+def situation(row: tuple) -> tuple[Snapshot, object, object]:
+    _, state, over, before, event, seconds, *_ = row
+    kind, asked = event if isinstance(event, tuple) else (event, None)
+    slow = 10.0 if "slow" in row[0] else 0.0
+    wanted = override(asked, 99, "x") if asked else None
+    return snapshot(state, over, **before), happening(kind, seconds, took=slow, over=wanted), at(seconds)
+
+
+def taken(row: tuple) -> Row:
+    before, event, now = situation(row)
+    context = Context(observe(before, event, RATES, now), event, RATES, now)
+    fitting = (r for r in TRANSITIONS if r.event is event.event and r.state in (None, before.state))
+    return next(r for r in fitting if r.guard(context))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_a_cell_of_the_table(row):
+    before, event, now = situation(row)
+    expected, new_epoch, after = row[6:]
+    transition = step(before, event, RATES, now)
     assert transition.after.state is expected
+    assert transition.after.epoch == EPOCH + new_epoch
+    assert transition.moved is new_epoch
     assert {name: getattr(transition.after, name) for name in after} == after
-    assert transition.after.epoch == 3 + (expected is not state or event in (Event.RESET, Event.TARGET_CHANGED))
 
 
-def test_every_row_of_the_table_is_reached_by_the_rows_above():
-    reached = set()
-    for _, state, before, event, at, *_ in ROWS:
-        now = NOW + timedelta(seconds=at)
-        reached.add((state, event))
-        step(snapshot(state, **before), happening(event, at), SPEC, now)
-    declared = {(row.state, row.event) for row in TRANSITIONS if row.state is not None}
-    assert declared - reached - {(CLOSED, Event.SUCCESS), (HALF_OPEN, Event.ERROR)} == set()
+def test_every_row_of_the_table_is_taken_by_a_cell_above():
+    assert [row for row in TRANSITIONS if row not in [taken(cell) for cell in ROWS]] == []
 
 
-@pytest.mark.parametrize(
-    ("state", "event"), [(CLOSED, Event.TRIAL_TIMEOUT), (CLOSED, Event.RECOVERY_VERIFIED), (OPEN, Event.TRIAL_TIMEOUT)]
-)
+def test_every_cell_of_state_override_and_event_is_above_or_is_illegal():
+    def kind(event: object) -> Event:
+        return event[0] if isinstance(event, tuple) else event
+
+    shown = {(row[1], row[2], kind(row[4])) for row in ROWS} | {(state, None, event) for state, event in ILLEGAL}
+    plain = {(state, None, event) for state in (CLOSED, OPEN, HALF_OPEN) for event in Event}
+    over = {
+        (state, name, event) for state, name in ((OPEN, FORCED), (CLOSED, DISABLED), (CLOSED, METRICS)) for event in E
+    }
+    assert (plain | over) - shown == set()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_the_effect_leads_to_the_state_that_its_row_declares(row):
+    before, event, now = situation(row)
+    declared = taken(row).next
+    assert step(before, event, RATES, now).after.state is (before.state if declared is None else declared)
+
+
+@pytest.mark.parametrize(("state", "event"), ILLEGAL)
 def test_an_event_without_a_row_is_an_error_and_changes_nothing(state, event):
     with pytest.raises(IllegalTransition):
         step(snapshot(state), happening(event), SPEC, NOW)
 
 
-def test_a_result_of_an_older_epoch_is_dropped():
-    before = snapshot(CLOSED, failures=4)
-    assert step(before, happening(Event.FAILURE, epoch=2), SPEC, NOW).after is before
+@pytest.mark.parametrize("over", [None, FORCED, METRICS], ids=str)
+def test_a_result_of_an_older_epoch_is_dropped(over):
+    before = snapshot(OPEN if over is FORCED else CLOSED, over, failures=4)
+    assert step(before, happening(Event.FAILURE, epoch=EPOCH - 1), SPEC, NOW).after is before
 
 
-def test_errors_stop_the_clock_of_the_trial():
-    before = snapshot(HALF_OPEN)
-    later = NOW + timedelta(seconds=100)
-    after = step(before, happening(Event.ERROR, 100), SPEC, later).after
-    assert after.half_open_deadline == before.half_open_deadline + timedelta(seconds=100)
+def test_the_clock_of_the_trial_stands_from_the_result_before_an_error_to_the_result_after_it():
+    now = snapshot(HALF_OPEN)
+    for event, seconds in ((E.SUCCESS, 10), (E.ERROR, 20), (E.ERROR, 50), (E.NEUTRAL, 60)):
+        now = step(now, happening(event, seconds), SPEC, at(seconds)).after
+        assert (now.trial_ends_at is None) is (event is E.ERROR)
+    assert now.half_open_deadline == at(120 + 50)
+    after = step(now, happening(E.SUCCESS, 70), SPEC, at(70)).after
+    assert after.half_open_deadline == at(170)
 
 
 def test_after_a_reset_three_successes_end_the_fast_probing_and_the_first_confirms():
     now = step(snapshot(OPEN), happening(Event.RESET), SPEC, NOW).after
     flags = []
     for _ in range(3):
-        now = step(now, Happening(Event.SUCCESS, 4, happening(Event.SUCCESS).result), SPEC, NOW).after
+        now = step(now, happening(Event.SUCCESS, epoch=EPOCH + 1), SPEC, NOW).after
         flags.append((now.unconfirmed, now.confirming))
     assert flags == [(False, True), (False, True), (False, False)]
 
@@ -124,23 +211,34 @@ def test_the_open_time_doubles_up_to_its_limit(count, seconds):
     assert open_duration(SPEC, count, 1.0) == timedelta(seconds=seconds * 1.1)
 
 
-@given(st.lists(st.tuples(st.sampled_from(list(Event)), st.integers(0, 90), st.floats(0, 0.99)), max_size=60))
-def test_whatever_happens_the_rules_hold(story):
-    """Epochs never go back, Open has a trial time, HalfOpen a deadline, and Closed neither."""
-    now, current = NOW, first_snapshot(NOW)
-    for event, seconds, jitter in story:
-        now += timedelta(seconds=seconds)
-        outcome = OUTCOMES.get(event)
-        result = ProbeResult(outcome, Reason.PROBE_FAILED, "", now, now) if outcome else None
-        try:
-            after = step(current, Happening(event, current.epoch if result else None, result, jitter), SPEC, now).after
-        except IllegalTransition:
-            continue
-        assert after.epoch - current.epoch in (0, 1)
-        assert (after.trial_at is not None) == (after.state is OPEN)
-        assert (after.half_open_deadline is not None) == (after.state is HALF_OPEN)
-        if current.state is CLOSED and after.state is OPEN:
-            assert current.failures + 1 == SPEC.failure_threshold
-        if current.state is HALF_OPEN and after.state is CLOSED and event is Event.SUCCESS:
-            assert current.successes + 1 == SPEC.success_threshold
-        current = after
+def test_changed_thresholds_keep_the_counters():
+    now = snapshot(CLOSED, failures=3)
+    now = step(now, happening(E.FAILURE), spec(failureThreshold=10), NOW).after
+    assert (now.state, now.failures) == (CLOSED, 4)
+    assert step(now, happening(E.FAILURE), spec(failureThreshold=5), NOW).after.state is OPEN
+
+
+def test_under_metrics_only_the_shadow_walks_the_table_and_the_breaker_stays_closed():
+    now, story = snapshot(CLOSED, METRICS), []
+    events = [(E.FAILURE, 1)] * 5 + [(E.SUCCESS, 62)] + [(E.ERROR, 70), (E.NEUTRAL, 71)] + [(E.SUCCESS, 72)] * 3
+    for event, seconds in events:
+        now = step(now, happening(event, seconds), SPEC, at(seconds)).after
+        story.append(now.shadow.state)
+        assert (now.state, now.epoch) == (CLOSED, EPOCH)
+    assert story == [CLOSED] * 4 + [OPEN] + [HALF_OPEN] * 5 + [CLOSED]
+
+
+def test_the_trial_of_a_shadow_times_out_too():
+    now = snapshot(CLOSED, METRICS)
+    for seconds in (1, 2, 3, 4, 5):
+        now = step(now, happening(E.FAILURE, seconds), SPEC, at(seconds)).after
+    now = step(now, happening(E.SUCCESS, 70), SPEC, at(70)).after
+    assert now.trial_ends_at == at(190)
+    now = step(now, happening(E.TRIAL_TIMEOUT, 190), SPEC, at(190)).after
+    assert (now.state, now.shadow.state, now.shadow.reason) == (CLOSED, OPEN, Reason.TRIAL_TIMEOUT)
+
+
+def test_an_override_that_ends_says_whether_it_was_removed_or_is_over():
+    over = spec(override={"state": "ForcedOpen", "until": "2026-01-01T00:00:00Z"})
+    after = step(snapshot(OPEN, FORCED), happening(E.OVERRIDE_ENDED), over, NOW).after
+    assert (after.reason, "is over" in after.message) == (Reason.OVERRIDE_EXPIRED, True)

@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 
 from ultra_recovery.apis.meta import format_duration, parse_duration
 from ultra_recovery.apis.reasons import ConditionType, Reason
-from ultra_recovery.apis.recovery_run import RunPhase, StepResult, StepState, StepStatus
 from ultra_recovery.core.conditions import Wanted, merge
 from ultra_recovery.core.health import PodHealth, judge_pod, share_of
-from ultra_recovery.core.ladder import CLIMBS, ending_of
 from ultra_recovery.core.naming import run_name
 from ultra_recovery.core.objects import Key, Kind, Meta, Pod
 from ultra_recovery.core.resets import read_reset
@@ -107,28 +105,3 @@ def test_the_transition_time_changes_only_with_the_status():
     same = merge(first, [Wanted(ConditionType.READY, "True", Reason.PROGRESSING)], 2, later)
     other = merge(same, [Wanted(ConditionType.READY, "False", Reason.INVALID_SPEC)], 2, later)
     assert [item[0].last_transition_time for item in (first, same, other)] == [NOW, NOW, later]
-
-
-def done(*results: StepResult) -> list[StepStatus]:
-    return [StepStatus(name=f"s{index}", state=StepState.DONE, result=result) for index, result in enumerate(results)]
-
-
-@pytest.mark.parametrize(
-    ("results", "phase"),
-    [
-        pytest.param([StepResult.VERIFIED], RunPhase.SUCCEEDED, id="verified"),
-        pytest.param([StepResult.UNVERIFIED, StepResult.VERIFIED], RunPhase.SUCCEEDED, id="the second rung helped"),
-        pytest.param([StepResult.UNVERIFIED], RunPhase.FAILED, id="tried and still unhealthy"),
-        pytest.param([StepResult.UNVERIFIED, StepResult.ERROR], RunPhase.FAILED, id="tried, then an error"),
-        pytest.param([StepResult.ERROR], RunPhase.ERROR, id="could not be carried out"),
-        pytest.param([StepResult.INCONCLUSIVE], RunPhase.INCONCLUSIVE, id="could not be judged"),
-        pytest.param([StepResult.BLOCKED], RunPhase.CANCELLED, id="a gate"),
-        pytest.param([StepResult.NOTHING_TO_DO], RunPhase.FAILED, id="nothing found"),
-    ],
-)
-def test_how_a_run_ends(results, phase):
-    assert ending_of(done(*results)).phase is phase
-
-
-def test_every_result_says_whether_the_next_rung_is_tried():
-    assert set(CLIMBS) == set(StepResult)

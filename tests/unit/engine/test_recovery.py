@@ -7,9 +7,9 @@ import itertools
 import pytest
 
 from tests.unit.engine.world import NS, POLICY, World
+from ultra_recovery.apis.policy_status import IncidentState
 from ultra_recovery.apis.reasons import ConditionType, Reason
-from ultra_recovery.apis.recovery_policy import IncidentState
-from ultra_recovery.apis.recovery_run import EffectOutcome, RunPhase
+from ultra_recovery.apis.run_status import EffectOutcome, RunPhase
 from ultra_recovery.core.errors import Conflict
 from ultra_recovery.core.objects import Key, Kind
 
@@ -37,8 +37,8 @@ async def test_a_hung_pod_is_evicted_and_the_run_succeeds():
     after = world.uids()
     assert len(set(before.values()) & set(after.values())) == 2
     step = run.status.steps[0]
-    assert [(effect.pod, effect.outcome) for effect in step.effects] == [(victim, EffectOutcome.EVICTED)]
-    assert step.effects[0].intent_at <= step.effects[0].outcome_at <= step.effects[0].replaced_at
+    assert [(effect.object, effect.outcome) for effect in step.effects] == [(victim, EffectOutcome.EVICTED)]
+    assert step.effects[0].intent_at <= step.effects[0].outcome_at <= step.effects[0].settled_at
     times = [
         run.status.fault_observed_at,
         run.status.detected_at,
@@ -97,7 +97,7 @@ async def test_all_replicas_hung_are_replaced_one_by_one():
     assert run.status.phase is RunPhase.SUCCEEDED
     effects = run.status.steps[0].effects
     for first, second in itertools.pairwise(effects):
-        assert first.replaced_at <= second.intent_at
+        assert first.settled_at <= second.intent_at
 
 
 async def test_a_disruption_budget_makes_the_run_wait_and_say_so():

@@ -8,16 +8,22 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ultra_recovery.adapters.memory import FakeClock, FixedRandom, MemoryApi, MemorySink, MemoryStore, ScriptedProber
+from ultra_recovery.adapters.memory.caller import ScriptedCaller
+from ultra_recovery.adapters.memory.jobs import JobController
+from ultra_recovery.adapters.memory.messenger import MemoryMessenger
 from ultra_recovery.adapters.memory.workloads import Workloads
 from ultra_recovery.apis.meta import API_VERSION, RESET_ANNOTATION
 from ultra_recovery.core.objects import Breaker, Key, Kind, Policy, Run
 from ultra_recovery.core.parsing import parse
+from ultra_recovery.engine.assembly import World as Outside
 from ultra_recovery.engine.assembly import build_engine
 from ultra_recovery.engine.leadership import Leadership
+from ultra_recovery.engine.rails import ClusterLimits
 from ultra_recovery.engine.table import Table
 
 NS = "shop"
 POLICY = Key(Kind.POLICY, NS, "web")
+WEB = Key(Kind.DEPLOYMENT, NS, "web")
 BREAKER = Key(Kind.BREAKER, NS, "db")
 
 
@@ -26,10 +32,15 @@ class World:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
+        self.start = self.clock.now()
         self.store = MemoryStore(self.clock)
         self.workloads = Workloads(self.store)
         self.prober = ScriptedProber(self.clock)
         self.sink = MemorySink()
+        self.caller = ScriptedCaller(self.clock)
+        self.jobs = JobController(self.store)
+        self.messenger = MemoryMessenger()
+        self.limits = ClusterLimits()
 
     @asynccontextmanager
     async def operator(self, identity: str = "one") -> AsyncIterator[MemoryApi]:
@@ -37,7 +48,19 @@ class World:
         api = MemoryApi(self.clock, self.store)
         table = Table()
         leadership = Leadership(api, self.clock, "ultra-recovery", identity)
-        engine = build_engine(table, api, api, api, self.prober, [self.sink], self.clock, FixedRandom(), leadership)
+        outside = Outside(
+            objects=api,
+            cluster=api,
+            leases=api,
+            jobs=api,
+            caller=self.caller,
+            messenger=self.messenger,
+            prober=self.prober,
+            sinks=[self.sink],
+            clock=self.clock,
+            random=FixedRandom(),
+        )
+        engine = build_engine(table, outside, leadership, self.limits)
         self.store.subscribe(engine.feed)
         task = asyncio.ensure_future(engine.run())
         try:
@@ -46,7 +69,7 @@ class World:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def policy(self, **spec: Any) -> None:
+    def policy(self, *, name: str = "web", **spec: Any) -> None:
         """Apply a policy for Deployment web with short times."""
         full = {
             "targetRef": {"kind": "Deployment", "name": "web"},
@@ -55,7 +78,7 @@ class World:
             "limits": {"interval": "10s", "cooldown": "10s", "minHealthyPeriod": "60s"},
             **spec,
         }
-        self.put(Kind.POLICY, "web", full)
+        self.put(Kind.POLICY, name, full)
 
     def breaker(self, **spec: Any) -> None:
         """Apply a breaker on Service db."""
@@ -84,8 +107,26 @@ class World:
         """Annotate an object."""
         self.store.change(key, lambda item: item["metadata"].setdefault("annotations", {}).__setitem__(name, value))
 
-    def read_policy(self) -> Policy:
-        item = parse(Kind.POLICY, self.store.find(POLICY))
+    def label(self, key: Key, name: str, value: str) -> None:
+        """Label an object."""
+        self.store.change(key, lambda item: item["metadata"].setdefault("labels", {}).__setitem__(name, value))
+
+    def namespace(self) -> Key:
+        """Add the Namespace object itself."""
+        self.store.add(Kind.NAMESPACE, {"metadata": {"name": NS, "namespace": ""}})
+        return Key(Kind.NAMESPACE, "", NS)
+
+    def leases(self) -> list[str]:
+        """Names of all Leases but the leader's."""
+        return [name for namespace, name in self.store.leases if namespace == NS]
+
+    def run(self, key: Key) -> Run:
+        item = parse(Kind.RUN, self.store.find(key))
+        assert isinstance(item, Run)
+        return item
+
+    def read_policy(self, key: Key = POLICY) -> Policy:
+        item = parse(Kind.POLICY, self.store.find(key))
         assert isinstance(item, Policy)
         return item
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import ssl
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
-from yarl import URL
 
 from ultra_recovery.adapters.http.address import Policy
-from ultra_recovery.adapters.http.resolve import Destination, Lookup, Resolver, look_up
+from ultra_recovery.adapters.http.request import MAX_BODY, Turns, open_session, request
+from ultra_recovery.adapters.http.resolve import Lookup, Resolver, look_up
 from ultra_recovery.apis.circuit_breaker import HttpTarget
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.probe import Outcome, ProbeResult
 from ultra_recovery.ports import Clock, View
 
-MAX_BODY = 64 * 1024
 PER_NAMESPACE = 64
 """Probes at once in one namespace: slow targets of one tenant must not use up what others need."""
-_MAX_HEADER = 8190
 
 
 class HttpProber:
@@ -36,7 +31,7 @@ class HttpProber:
         self._resolver = Resolver(view, policy, lookup)
         self._clock = clock
         self._headers = {"User-Agent": user_agent, "Accept": "*/*"}
-        self._turns: dict[tuple[str, str], itertools.count[int]] = defaultdict(itertools.count)
+        self._turns = Turns()
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_NAMESPACE))
         self._session: aiohttp.ClientSession | None = None
 
@@ -76,9 +71,8 @@ class HttpProber:
             return Outcome.ERROR, Reason.PROBE_ERROR, destination.empty
         if not destination.addresses:
             return Outcome.FAILURE, Reason.PROBE_FAILED, destination.empty or "the name has no address"
-        key = (namespace, f"{destination.host}{destination.path}")
-        address, port = destination.addresses[next(self._turns[key]) % len(destination.addresses)]
-        async with self._request(target, destination, address, port) as response:
+        address = self._turns.take(namespace, destination)
+        async with request(self._open(), target.method, destination, address, self._headers) as response:
             await response.content.read(MAX_BODY)
             code = response.status
         if code == 429:
@@ -88,33 +82,7 @@ class HttpProber:
             return Outcome.SUCCESS, Reason.PROBE_SUCCEEDED, f"answered {code}"
         return Outcome.FAILURE, Reason.PROBE_FAILED, f"answered {code}, expected {target.success_codes}"
 
-    @asynccontextmanager
-    async def _request(
-        self, target: HttpTarget, destination: Destination, address: str, port: int
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The request, to the address itself: no name is resolved again between the check and the connection."""
-        host = f"[{address}]" if ":" in address else address
-        scheme = "https" if destination.secure else "http"
-        url = URL(f"{scheme}://{host}:{port}{destination.path}", encoded=True)
-        async with self._open().request(
-            target.method,
-            url,
-            headers={**self._headers, "Host": destination.host},
-            allow_redirects=False,
-            ssl=destination.verify,
-            server_hostname=destination.name if destination.secure else None,
-        ) as response:
-            yield response
-
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, force_close=True, use_dns_cache=False),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-                trust_env=False,
-                auto_decompress=False,
-                max_line_size=_MAX_HEADER,
-                max_field_size=_MAX_HEADER,
-            )
+            self._session = open_session()
         return self._session

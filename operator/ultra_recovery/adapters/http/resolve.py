@@ -6,10 +6,11 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from ultra_recovery.adapters.http.address import Address, Policy, forms
-from ultra_recovery.apis.circuit_breaker import HttpTarget, ServiceRef
+from ultra_recovery.apis.circuit_breaker import ServiceRef
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import SpecError
 from ultra_recovery.core.objects import Endpoint, EndpointSlice, Key, Kind, Pod, Service
@@ -17,6 +18,26 @@ from ultra_recovery.ports import View
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 """Addresses of a host name. Raises OSError."""
+
+
+class HttpAddress(Protocol):
+    """Where an HTTP request goes: the target of a breaker, or the endpoint of a step."""
+
+    @property
+    def service_ref(self) -> ServiceRef | None:
+        """A Service of the namespace."""
+
+    @property
+    def url(self) -> str | None:
+        """An address, in place of a Service."""
+
+    @property
+    def path(self) -> str:
+        """Path and query for the Service."""
+
+    @property
+    def scheme(self) -> str:
+        """HTTP or HTTPS, for the Service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +79,7 @@ class Resolver:
         self._policy = policy
         self._lookup = lookup
 
-    async def resolve(self, namespace: str, target: HttpTarget) -> Destination:
+    async def resolve(self, namespace: str, target: HttpAddress) -> Destination:
         """The destination of a target.
 
         Raises:
@@ -113,7 +134,7 @@ class Resolver:
         own = [item for item in slices if isinstance(item, EndpointSlice) and item.service == "kubernetes"]
         return {form for item in own for endpoint in item.endpoints for form in forms(endpoint.address)}
 
-    async def _service(self, namespace: str, target: HttpTarget, reference: ServiceRef) -> Destination:
+    async def _service(self, namespace: str, target: HttpAddress, reference: ServiceRef) -> Destination:
         service = self._view.get(Key(Kind.SERVICE, namespace, reference.name))
         if not isinstance(service, Service):
             message = f"Service {reference.name} does not exist in namespace {namespace}"

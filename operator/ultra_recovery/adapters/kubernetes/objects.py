@@ -7,6 +7,7 @@ from typing import Any
 
 from ultra_recovery.adapters.kubernetes.connection import MERGE_PATCH, Connection
 from ultra_recovery.adapters.kubernetes.paths import path_of
+from ultra_recovery.core.errors import NotFound
 from ultra_recovery.core.merge import merge_patch
 from ultra_recovery.core.objects import Key, Kind
 
@@ -23,13 +24,16 @@ class KubernetesObjects:
 
     def __init__(self, connection: Connection, namespaces: Sequence[str] = ()) -> None:
         self._connection = connection
-        self._namespaces = tuple(namespaces) or ("",)
+        self._named = tuple(namespaces)
+        self._namespaces = self._named or ("",)
 
     async def list(self, kind: Kind) -> tuple[str, Sequence[Mapping[str, Any]]]:
         """All objects of a kind, from the server's cache.
 
         The version of several lists is the lowest: whatever is older and missing is gone in each of them.
         """
+        if not kind.namespaced:
+            return await self._list_named() if self._named else await self._list(kind, "")
         versions: list[str] = []
         documents: list[Mapping[str, Any]] = []
         for namespace in self._namespaces:
@@ -37,6 +41,21 @@ class KubernetesObjects:
             versions.append(version)
             documents += found
         return min(versions, key=int), documents
+
+    async def _list_named(self) -> tuple[str, Sequence[Mapping[str, Any]]]:
+        """Our namespaces, one by one: rights that are bound to a namespace allow to get it and not to list it.
+
+        The version comes from a list that is read before: what is older and missing after it is gone.
+        """
+        breakers = path_of(Kind.BREAKER, self._named[0])
+        version = (await self._connection.request("GET", breakers, query={"limit": "1"}))["metadata"]["resourceVersion"]
+        documents: list[Mapping[str, Any]] = []
+        for name in self._named:
+            try:
+                documents.append(await self._connection.request("GET", path_of(Kind.NAMESPACE, "", name)))
+            except NotFound:
+                continue
+        return version, documents
 
     async def _list(self, kind: Kind, namespace: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
         documents: list[dict[str, Any]] = []
@@ -58,6 +77,11 @@ class KubernetesObjects:
     async def create_run(self, namespace: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """Create a RecoveryRun and return it as stored."""
         return await self._connection.request("POST", path_of(Kind.RUN, namespace), body=document)
+
+    async def delete_run(self, namespace: str, name: str, uid: str) -> None:
+        """Delete a RecoveryRun, under the condition that it is the one with this UID."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        await self._connection.request("DELETE", path_of(Kind.RUN, namespace, name), body=options)
 
     async def write_status(
         self, key: Key, status: Mapping[str, Any], previous: Mapping[str, Any], version: str

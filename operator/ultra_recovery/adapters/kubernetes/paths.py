@@ -15,6 +15,7 @@ _PLURALS = {
     Kind.POD: "pods",
     Kind.SERVICE: "services",
     Kind.ENDPOINT_SLICE: "endpointslices",
+    Kind.NAMESPACE: "namespaces",
 }
 
 

@@ -1,4 +1,4 @@
-"""The ports Objects, Cluster, Leases and View over a store in memory: one instance is one client of the server."""
+"""The ports Objects, Cluster, Leases, Jobs and View over a store in memory: one instance is one client of it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ultra_recovery.adapters.memory.faults import CrashError, Faults, Request
+from ultra_recovery.adapters.memory.jobs import store_job
 from ultra_recovery.adapters.memory.store import MemoryStore, timestamp
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerStatus
-from ultra_recovery.apis.recovery_policy import RecoveryPolicyStatus
-from ultra_recovery.apis.recovery_run import RecoveryRunSpec, RecoveryRunStatus
+from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
+from ultra_recovery.apis.recovery_run import RecoveryRunSpec
+from ultra_recovery.apis.run_status import RecoveryRunStatus
 from ultra_recovery.core.errors import AlreadyExists, ApiError, Conflict, NotFound, Rejected, TooManyRequests
 from ultra_recovery.core.merge import apply_merge_patch, merge_patch
 from ultra_recovery.core.objects import AnyObject, Key, Kind
@@ -81,6 +83,18 @@ class MemoryApi:
             return self.store.add(Kind.RUN, fresh)
 
         return await self._request("create", Kind.RUN, namespace, document["metadata"]["name"], handle)
+
+    async def delete_run(self, namespace: str, name: str, uid: str) -> None:
+        """Delete a run at once, if it has this UID."""
+        key = Key(Kind.RUN, namespace, name)
+
+        def handle() -> None:
+            found = self.store.find(key)["metadata"]["uid"]
+            if found != uid:
+                raise Conflict(f"{key}: UID in precondition: {uid}, UID in object meta: {found}")
+            self.store.remove(key)
+
+        await self._request("delete", Kind.RUN, namespace, name, handle)
 
     async def write_status(
         self, key: Key, status: Mapping[str, Any], previous: Mapping[str, Any], version: str
@@ -159,6 +173,27 @@ class MemoryApi:
             self.store.next_version()
 
         await self._request("delete", "Lease", lease.namespace, lease.name, handle)
+
+    # Jobs
+
+    async def read_cron_job(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The CronJob, or None."""
+        found = self.store.cron_jobs
+        return await self._request(
+            "get", "CronJob", namespace, name, lambda: copy.deepcopy(found.get((namespace, name))), mutating=False
+        )
+
+    async def read_job(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The Job, or None."""
+        found = self.store.jobs
+        return await self._request(
+            "get", "Job", namespace, name, lambda: copy.deepcopy(found.get((namespace, name))), mutating=False
+        )
+
+    async def create_job(self, namespace: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Store a Job that does not exist; a JobController of the same store then runs it."""
+        name = document["metadata"]["name"]
+        return await self._request("create", "Job", namespace, name, lambda: store_job(self.store, namespace, document))
 
     def _at_version(self, lease: LeaseRecord) -> LeaseRecord:
         stored = self.store.leases.get((lease.namespace, lease.name))

@@ -17,8 +17,8 @@ def workload_document(key: Key, replicas: int) -> dict[str, Any]:
     """A Deployment or StatefulSet without status. Its pods carry the label app with its name."""
     labels = {"app": key.name}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": "example"}]}}
-    spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
-    return {"metadata": {"namespace": key.namespace, "name": key.name, "labels": labels}, "spec": spec}
+    spec = {"replicas": replicas, "selector": {"matchLabels": dict(labels)}, "template": template}
+    return {"metadata": {"namespace": key.namespace, "name": key.name, "labels": dict(labels)}, "spec": spec}
 
 
 def revision(workload: Mapping[str, Any]) -> str:

@@ -27,6 +27,9 @@ class MemoryStore:
     Attributes:
         watch_delay: seconds between a change and its event; None drops events: a watch that went silent.
         budgets: namespaces whose pods a disruption budget protects now, with the Retry-After it sends.
+        cron_jobs: CronJobs by namespace and name; tests put them here.
+        jobs: Jobs by namespace and name.
+        job_controllers: told of every new Job.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -35,6 +38,9 @@ class MemoryStore:
         self.leases: dict[tuple[str, str], LeaseRecord] = {}
         self.watch_delay: float | None = 0.0
         self.budgets: dict[str, float | None] = {}
+        self.cron_jobs: dict[tuple[str, str], dict[str, Any]] = {}
+        self.jobs: dict[tuple[str, str], dict[str, Any]] = {}
+        self.job_controllers: list[Callable[[Mapping[str, Any]], None]] = []
         self._version = 1000
         self._uids = 0
         self._subscribers: list[Callback] = []
@@ -85,7 +91,9 @@ class MemoryStore:
         """
         fresh = copy.deepcopy(dict(document))
         meta = fresh.setdefault("metadata", {})
-        key = Key(kind, meta.setdefault("namespace", "default"), meta["name"])
+        if kind.namespaced:
+            meta.setdefault("namespace", "default")
+        key = Key(kind, meta.get("namespace", ""), meta["name"])
         if key in self.documents:
             raise AlreadyExists(f"{key} already exists")
         fresh.setdefault("apiVersion", kind.api_version)

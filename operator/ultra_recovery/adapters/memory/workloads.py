@@ -101,7 +101,7 @@ class Workloads:
 
     def _react(self, kind: Kind, document: Mapping[str, Any], deleted: bool) -> None:
         meta = document["metadata"]
-        key = Key(kind, meta["namespace"], meta["name"])
+        key = Key(kind, meta.get("namespace", ""), meta["name"])
         if kind in _WORKLOADS and not deleted:
             self._reconcile(key)
         elif kind is Kind.POD:

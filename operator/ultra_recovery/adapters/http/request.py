@@ -1,0 +1,75 @@
+"""One HTTP request to one checked address: what probes and calls have in common."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+from yarl import URL
+
+from ultra_recovery.adapters.http.resolve import Destination
+
+MAX_BODY = 64 * 1024
+"""Bytes of an answer that are read, and dropped."""
+_MAX_HEADER = 8190
+_MAX_TURNS = 10_000
+
+
+class Turns:
+    """Gives the addresses of each destination in turn."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str], itertools.count[int]] = defaultdict(itertools.count)
+
+    def take(self, namespace: str, destination: Destination) -> tuple[str, int]:
+        """The next address and port; there must be one."""
+        if len(self._counts) >= _MAX_TURNS:
+            # Users write the paths: they must not fill our memory. Who is next may be forgotten.
+            self._counts.clear()
+        count = self._counts[namespace, f"{destination.host}{destination.path}"]
+        return destination.addresses[next(count) % len(destination.addresses)]
+
+
+def open_session(connector: aiohttp.TCPConnector | None = None) -> aiohttp.ClientSession:
+    """A session without proxy, cookies and credentials, with bounded headers; nothing is kept or unpacked.
+
+    Args:
+        connector: one that keeps no connection; None for a plain one of that kind.
+    """
+    return aiohttp.ClientSession(
+        connector=connector or aiohttp.TCPConnector(limit=0, force_close=True, use_dns_cache=False),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+        trust_env=False,
+        auto_decompress=False,
+        max_line_size=_MAX_HEADER,
+        max_field_size=_MAX_HEADER,
+    )
+
+
+@asynccontextmanager
+async def request(
+    session: aiohttp.ClientSession,
+    method: str,
+    destination: Destination,
+    address: tuple[str, int],
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """The request, to the address itself: no name is resolved again between the check and the connection."""
+    ip, port = address
+    host = f"[{ip}]" if ":" in ip else ip
+    scheme = "https" if destination.secure else "http"
+    async with session.request(
+        method,
+        URL(f"{scheme}://{host}:{port}{destination.path}", encoded=True),
+        data=body,
+        headers={**headers, "Host": destination.host},
+        allow_redirects=False,
+        ssl=destination.verify,
+        server_hostname=destination.name if destination.secure else None,
+    ) as response:
+        yield response

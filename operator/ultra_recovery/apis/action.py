@@ -1,0 +1,212 @@
+"""Actions: what a step of a ladder does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonValue
+
+from ultra_recovery.apis.endpoint import ENDPOINT_RULES, HttpEndpoint
+from ultra_recovery.apis.meta import ApiType, HalfMinute, Hours, LabelName, ObjectName, Seconds
+
+_BREAKER_RULE: JsonValue = {
+    "rule": "self.class != 'DependencyRepair' || has(self.breaker)",
+    "message": "a step of class DependencyRepair names the breaker of the dependency that it repairs",
+    "fieldPath": ".breaker",
+}
+
+
+class CustomClass(StrEnum):
+    """What a custom action does; the gates apply by class."""
+
+    DISRUPTIVE = "Disruptive"
+    ROLLOUT = "Rollout"
+    DEPENDENCY_REPAIR = "DependencyRepair"
+
+
+class RestartPods(ApiType):
+    """Restart pods by rolling eviction: one at a time, PodDisruptionBudgets honoured, the template left alone."""
+
+    pods: Literal["Unhealthy", "All"] = Field(
+        default="Unhealthy",
+        description="Unhealthy: the pods for which podUnhealthy fires. All: every pod of the target. "
+        "Default: Unhealthy.",
+    )
+
+
+class UndoJob(ApiType):
+    """How the effect of a Job is taken back."""
+
+    cron_job_name: ObjectName = Field(
+        description="Name of a suspended CronJob of the policy's namespace. A Job is made from it when the step has "
+        "created its own Job and was not verified. Example: restore-pool-size."
+    )
+
+
+_CLASS = Field(
+    default=CustomClass.DISRUPTIVE,
+    alias="class",
+    description="What the action does, which decides about the gates: Disruptive (to the target's pods), Rollout (to "
+    "its template) or DependencyRepair (never vetoed by an open breaker). Default: Disruptive.",
+)
+_BREAKER: ObjectName | None = Field(
+    default=None,
+    description="The CircuitBreaker of the dependency that is repaired: its Lease is held during the step, and it is "
+    "probed while the step is verified. Example: orders-db.",
+)
+
+
+class RunJob(ApiType):
+    """Run a Kubernetes Job made from a suspended CronJob, as `kubectl create job --from` does."""
+
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": [_BREAKER_RULE]})
+
+    cron_job_name: ObjectName = Field(
+        description="Name of a CronJob of the policy's namespace with spec.suspend true; its Job template is used as "
+        "it is, plus RECOVERY_* environment variables, a deadline and labels. Example: repair-cache."
+    )
+    action_class: CustomClass = _CLASS
+    breaker: ObjectName | None = _BREAKER
+    undo: UndoJob | None = Field(
+        default=None, description="How the effect is taken back when the step was not verified; absent: not at all."
+    )
+
+
+class CallHook(HttpEndpoint):
+    """Call an HTTP endpoint of the application once, and take its answer as the result."""
+
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": [*ENDPOINT_RULES, _BREAKER_RULE]})
+
+    method: Literal["POST", "PUT"] = Field(
+        default="POST",
+        description="Request method, POST or PUT; the body is a JSON document that names the run. Default: POST.",
+    )
+    timeout: HalfMinute = Field(
+        default=timedelta(seconds=5), description="Time for the answer, from 1s to 30s. Default: 5s. Example: 20s."
+    )
+    idempotent: bool = Field(
+        default=False,
+        description="Whether the endpoint honours the Idempotency-Key header, so that a call whose answer was lost may "
+        "be repeated. false: it is never repeated, and the run ends Inconclusive. Default: false.",
+    )
+    action_class: CustomClass = _CLASS
+    breaker: ObjectName | None = _BREAKER
+
+
+class Webhook(HttpEndpoint):
+    """Where a notification is posted."""
+
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": ENDPOINT_RULES})
+
+
+class Notify(ApiType):
+    """Tell people: an Event on the policy, and a webhook if one is given. At least once; it never decides a run."""
+
+    message: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None,
+        description="Text for people, sent as it is besides what happened, at most 512 characters. "
+        "Example: see the runbook orders-db.",
+    )
+    severity: Literal["Info", "Warning", "Critical"] = Field(
+        default="Warning", description="How urgent it is: Info, Warning or Critical. Default: Warning."
+    )
+    webhook: Webhook | None = Field(
+        default=None,
+        description="Where a CloudEvents document is posted, with retries; absent: only the Event on the policy.",
+    )
+
+
+class Action(ApiType):
+    """What a step does: exactly one kind."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": "[has(self.restartPods), has(self.runJob), has(self.callHook), has(self.notify)]"
+                    ".filter(x, x).size() == 1",
+                    "message": "set exactly one kind of action: restartPods, runJob, callHook or notify",
+                }
+            ]
+        }
+    )
+
+    restart_pods: RestartPods | None = Field(
+        default=None, description="Restart pods of the target by evicting them one at a time."
+    )
+    run_job: RunJob | None = Field(
+        default=None, description="Run a Job made from a suspended CronJob of the policy's namespace."
+    )
+    call_hook: CallHook | None = Field(
+        default=None, description="Call an HTTP endpoint of the application, such as one that resets its pool."
+    )
+    notify: Notify | None = Field(
+        default=None, description="Tell people by an Event and a webhook; nothing is verified after it."
+    )
+
+
+class AllowWhileOpen(ApiType):
+    """A dependency that does not forbid a step although its breaker is Open."""
+
+    breaker: ObjectName = Field(description="Name of a breaker of the policy's dependencies. Example: orders-db.")
+    reasons: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=64)]],
+        Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"}),
+    ] = Field(
+        default_factory=list,
+        description="Only while the breaker is Open for one of these reasons, as in its status.reason; empty: for any. "
+        "Default: []. Example: [ProbeFailed].",
+    )
+
+
+class Approval(ApiType):
+    """A person's word before a step."""
+
+    required: bool = Field(
+        default=True, description="Whether somebody has to approve the step before it acts. Default: true."
+    )
+    within: Hours = Field(
+        default=timedelta(minutes=30),
+        description="Time for the approval; when it is over the step is not done: silence is no approval. "
+        "Default: 30m.",
+    )
+
+
+class OnError(StrEnum):
+    """What follows a step that could not be carried out."""
+
+    CONTINUE = "Continue"
+    STOP = "Stop"
+
+
+class Step(ApiType):
+    """One rung of the ladder."""
+
+    name: LabelName = Field(description="Name of the step, unique in the ladder. Example: restart.")
+    action: Action = Field(description="What the step does: exactly one kind of action, such as restartPods.")
+    timeout: Seconds = Field(
+        default=timedelta(seconds=60),
+        description="Time for the action itself, replacements Ready included; verification comes after it. "
+        "Default: 1m.",
+    )
+    on_error: OnError = Field(
+        default=OnError.CONTINUE,
+        description="What follows when the step could not be carried out: Continue with the next one, or Stop the run. "
+        "Default: Continue.",
+    )
+    allow_while_open: Annotated[
+        list[AllowWhileOpen],
+        Field(
+            max_length=8, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["breaker"]}
+        ),
+    ] = Field(
+        default_factory=list,
+        description="Dependencies that do not forbid this step although their breakers are Open or their fresh probe "
+        "failed; others forbid it. Default: [].",
+    )
+    approval: Approval | None = Field(
+        default=None, description="Whether a person has to approve the step before it acts; absent: nobody has to."
+    )

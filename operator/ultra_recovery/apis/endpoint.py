@@ -1,0 +1,51 @@
+"""An HTTP endpoint that the operator calls on a user's behalf: a Service of the namespace, or an allowed address."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.config import JsonValue
+
+from ultra_recovery.apis.circuit_breaker import ServiceRef
+from ultra_recovery.apis.meta import ApiType, patterned
+
+_URL = r"^https?://[A-Za-z0-9\[][^\s@#]*$"
+_URL_MESSAGE = "must be an absolute http or https address without user, password or fragment, such as https://host/hook"
+_PATH = r"^/[^\s#]*$"
+_PATH_MESSAGE = "must start with '/' and contain neither spaces nor '#', such as /hook"
+
+ENDPOINT_RULES: list[JsonValue] = [
+    {
+        "rule": "has(self.serviceRef) != has(self.url)",
+        "message": "set exactly one of serviceRef (a Service of this namespace) and url",
+    },
+    {
+        "rule": "!has(self.url) || self.path == '/'",
+        "message": "path goes with serviceRef; write the path into url instead",
+        "fieldPath": ".path",
+    },
+]
+
+
+class HttpEndpoint(ApiType):
+    """Where a request goes. Redirects are never followed, and no credential of the operator goes along."""
+
+    service_ref: ServiceRef | None = Field(
+        default=None,
+        description="Service of the policy's own namespace; the request goes to one of its ready pods. "
+        "Its endpoints must be pods of this namespace.",
+    )
+    url: Annotated[str, patterned(_URL, _URL_MESSAGE, max_length=1024)] | None = Field(
+        default=None,
+        description="Absolute http or https address. Works only where the administrator's allow-list permits it "
+        "(setting ULTRA_PROBE_ALLOW). Example: https://alerts.example.com/recovery.",
+    )
+    path: Annotated[str, patterned(_PATH, _PATH_MESSAGE, max_length=1024)] = Field(
+        default="/", description="Path and query of the request to serviceRef. Default: /. Example: /admin/reset-pool."
+    )
+    scheme: Literal["HTTP", "HTTPS"] = Field(
+        default="HTTP",
+        description="HTTP or HTTPS towards serviceRef. HTTPS does not verify the pod's certificate, as the kubelet's "
+        "own probes do not. Default: HTTP.",
+    )
