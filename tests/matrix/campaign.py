@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tests.matrix.experiment import Experiment, Laboratory, Report
-from tests.matrix.faults import KILLS, Blow, Fault, WatchFault
+from tests.matrix.faults import KILLS, SLOW, Blow, Fault, WatchFault
 from tests.matrix.scenarios import Scenario
 
 Say = Callable[[str], None]
@@ -50,14 +50,14 @@ FULL = Form("full", every_kill=True, wire_step=1, watch_faults=tuple(WatchFault)
 def plan(form: Form, requests: int, scenario: Scenario) -> list[Fault]:
     """The faults for a scenario that takes so many mutating requests."""
     # Frozen watches take longest, so they begin first.
-    faults = [Fault(watch=fault) for fault in form.watch_faults if scenario.watch_faults]
+    faults = [Fault(watch=fault) for fault in form.watch_faults if scenario.patient]
     if form.frozen and scenario.name not in form.frozen:
         faults = [fault for fault in faults if fault.watch is not WatchFault.FREEZE]
     faults += [*_kills(form, requests)] * form.repetitions
-    faults += _wire(form, requests)
+    faults += [fault for fault in _wire(form, requests) if scenario.patient or fault.blow not in SLOW]
     if form.every_kill:
         faults += [Fault(Blow.KILL_AFTER, index, WatchFault.STALE_LIST) for index in range(1, requests + 1)]
-    if form.every_kill and scenario.watch_faults:
+    if form.every_kill and scenario.patient:
         faults += [Fault(None, index, fault) for fault in _AT_A_REQUEST for index in range(1, requests + 1, 3)]
     return faults
 
