@@ -155,7 +155,7 @@ class Experiment:
         return Evidence(
             entries=play.ledger.entries,
             end=describe(objects, pods, before, await stage.jobs(), hooks.calls),
-            reference=self._reference,
+            reference=self._reference if self._scenario.one_end else None,
             hung=None if self._scenario.evicts_healthy else frozenset(stage.kubelet.hung),
             objects=objects,
             hooks=hooks.calls,

@@ -19,6 +19,8 @@ ENDED = ("Succeeded", "Failed", "Error", "Inconclusive", "Cancelled")
 NOTICE_LIMIT = 60.0
 NOTIFY = "/notify"
 """Begin of the paths at which notifications arrive: at least once, where hooks are called at most once."""
+IDEMPOTENT = "/idempotent"
+"""Begin of the paths of hooks that may be called again with the same key."""
 _RUN_SLACK = 10.0
 """Seconds that a run may end after its deadline: an operator was killed and came back."""
 
@@ -124,7 +126,7 @@ def jobs_are_made_once(evidence: Evidence) -> Iterator[str]:
 def hooks_are_called_once(evidence: Evidence) -> Iterator[str]:
     """A hook is called at most once per key; notifications may be repeated, with the same key."""
     for (path, key), count in evidence.hooks.items():
-        if count > 1 and not path.startswith(NOTIFY):
+        if count > 1 and not path.startswith((NOTIFY, IDEMPOTENT)):
             yield f"hook {path} was called {count} times with key {key!r}"
 
 

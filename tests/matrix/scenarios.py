@@ -44,6 +44,8 @@ class Scenario:
         runs: the most runs that may have an effect: the budget.
         patient: whether its times leave room for half a minute without a watch, and for answers that come late.
         evicts_healthy: whether pods that are well may be evicted, too.
+        one_end: whether there is one end only. A call that may not be repeated leaves a run Inconclusive when nobody
+            knows whether it was made, and rightly so.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Scenario:
     runs: int = 1
     patient: bool = True
     evicts_healthy: bool = False
+    one_end: bool = True
 
 
 def policy(name: str = "web", **spec: Any) -> dict[str, Any]:
@@ -104,12 +107,12 @@ def in_state(state: str, epoch: int) -> Callable[[Ledger], bool]:
     return look
 
 
-def effect_done(run: str) -> Callable[[Ledger], bool]:
-    """The first effect of a run is on record."""
+def effect_done(run: str, step: int = 0) -> Callable[[Ledger], bool]:
+    """The first effect of a step of a run is on record."""
 
     def look(ledger: Ledger) -> bool:
-        steps = ledger.status("recoveryruns", run).get("steps") or [{}]
-        return any(effect.get("outcome") for effect in steps[0].get("effects") or ())
+        steps = ledger.status("recoveryruns", run).get("steps") or ()
+        return any(effect.get("outcome") for item in steps[step : step + 1] for effect in item.get("effects") or ())
 
     return look
 
@@ -134,7 +137,7 @@ async def _cancel(play: Play) -> None:
     play.acted()
 
 
-def _run_ended(*names: str) -> Callable[[Ledger], bool]:
+def run_ended(*names: str) -> Callable[[Ledger], bool]:
     """These runs have ended, whatever became of their incident."""
     return lambda ledger: all(ledger.status("recoveryruns", name).get("phase") in ENDED for name in names)
 
@@ -260,8 +263,8 @@ SCENARIOS = (
         {"web": 3},
         (HASTY,),
         _take_away("RecoveryPolicy"),
-        _run_ended("web-1-1"),
+        run_ended("web-1-1"),
         patient=False,
     ),
-    Scenario("target deleted", {"web": 3}, (policy(),), _take_away("Deployment"), _run_ended("web-1-1")),
+    Scenario("target deleted", {"web": 3}, (policy(),), _take_away("Deployment"), run_ended("web-1-1")),
 )

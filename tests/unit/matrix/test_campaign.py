@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.matrix.campaign import FULL, SHORT, Row, plan, succeeded, table
+from tests.matrix.catalogue import RUN_KINDS
 from tests.matrix.experiment import Report
 from tests.matrix.faults import KILLS, Blow, Fault, WatchFault
-from tests.matrix.scenarios import SCENARIOS
 from tests.matrix.times import seconds_of
 
-SCENARIO = SCENARIOS[0]
+SCENARIO = RUN_KINDS[0]
 
 
 def test_the_full_form_kills_before_and_after_every_request_and_tries_every_wire_fault_there():
@@ -29,12 +29,12 @@ def test_the_short_form_kills_at_every_second_request_and_has_each_kind_of_fault
 
 
 def test_the_short_form_waits_for_frozen_watches_with_few_run_kinds_only():
-    frozen = [item.name for item in SCENARIOS if Fault(watch=WatchFault.FREEZE) in plan(SHORT, 7, item)]
+    frozen = [item.name for item in RUN_KINDS if Fault(watch=WatchFault.FREEZE) in plan(SHORT, 7, item)]
     assert frozen == ["evict one", "reset"]
 
 
 def test_run_kinds_have_names_of_their_own():
-    names = [scenario.name for scenario in SCENARIOS]
+    names = [scenario.name for scenario in RUN_KINDS]
     assert len(names) == len(set(names))
 
 
