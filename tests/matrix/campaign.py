@@ -36,7 +36,7 @@ class Form:
 
 
 SHORT = Form(
-    kills=2,
+    kills=3,
     wire=False,
     watch_faults=(WatchFault.FREEZE, WatchFault.GONE, WatchFault.HIDE_DELETED),
     frozen=("evict one", "reset"),
