@@ -231,3 +231,18 @@ async def test_a_lease_that_somebody_wrote_in_between_is_given_back_all_the_same
         await world.until(lambda: bool(world.runs()) and world.runs()[0].completed)
         await world.clock.sleep(1)
     assert not world.store.leases.keys() - {("ultra-recovery", "ultra-recovery-leader")}
+
+
+async def test_what_is_deleted_before_the_watch_begins_is_no_ghost_for_half_a_minute():
+    world = World()
+    world.workloads.deployment(NS, "web", 3)
+    world.policy()
+    world.store.watch_delay = None
+    async with world.operator() as api:
+        await world.clock.sleep(5)
+        lists = [request.time for request in api.requests if (request.verb, request.kind) == ("list", Kind.POD)]
+        assert len([moment for moment in lists if moment - lists[0] > 1]) == 1
+        await world.clock.sleep(20)
+        assert len([request for request in api.requests if (request.verb, request.kind) == ("list", Kind.POD)]) == len(
+            lists
+        )
