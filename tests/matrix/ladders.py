@@ -94,14 +94,14 @@ LADDERS = (
         {"web": 3},
         (policy(ladder=[rung("call", callHook={"url": "$HOOKS/idempotent", "idempotent": True})]),),
         _mend_after_call,
-        ended("web-1-1"),
+        closed("web-1-1"),
     ),
     Scenario(
         "hook, once",
         {"web": 3},
         (policy(ladder=[rung("call", callHook={"url": "$HOOKS/once"})]),),
         _mend_after_call,
-        ended("web-1-1"),
+        closed("web-1-1"),
         one_end=False,
     ),
     Scenario(

@@ -28,7 +28,7 @@ from ultra_recovery.core.facts import RunFacts
 from ultra_recovery.core.refusal import Problem, Refusal
 from ultra_recovery.core.run_pending import pending_problem, pending_refusal, waits_for
 from ultra_recovery.core.run_rehearsal import rehearse
-from ultra_recovery.core.signals import all_clear
+from ultra_recovery.core.signals import all_clear, next_change
 from ultra_recovery.core.step import advance_step
 
 LEASE_RETRY = timedelta(seconds=2)
@@ -114,6 +114,9 @@ def _pending(facts: RunFacts, spec: RecoveryRunSpec, find_planner: FindPlanner, 
     if facts.triggered and all_clear(facts.signals):
         return cancelled(Reason.SELF_RECOVERED, "the signals cleared before the first effect")
     refusal = pending_refusal(facts, spec, now)
+    if refusal is not None and refusal.reason is Reason.NOT_FIRING and facts.triggered:
+        # Its incident is open and not all is clear: the leader has just started, and every `for` begins anew.
+        return Advance(status, next_look=min(next_change(facts.signals) or now + LEASE_RETRY, expires_at))
     if refusal is not None:
         return _refused(status, spec, refusal, expires_at, now)
     return Advance(rehearse(facts, find_planner, now)) if spec.dry_run else _take_lease(facts, expires_at, now)

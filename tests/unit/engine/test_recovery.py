@@ -246,3 +246,19 @@ async def test_what_is_deleted_before_the_watch_begins_is_no_ghost_for_half_a_mi
         assert len([request for request in api.requests if (request.verb, request.kind) == ("list", Kind.POD)]) == len(
             lists
         )
+
+
+@pytest.mark.parametrize("requests", [1, 2, 3, 4, 5])
+async def test_a_run_whose_leader_died_before_it_acted_is_not_taken_for_one_without_a_cause(requests: int):
+    world = World()
+    world.workloads.deployment(NS, "web", 3)
+    world.policy()
+    async with world.operator() as api:
+        await world.clock.sleep(5)
+        world.workloads.set_ready(Key(Kind.POD, NS, sorted(world.uids())[0]), False)
+        api.latency = 0.2
+        await world.until(lambda: bool(world.runs()))
+        await world.clock.sleep(0.2 * requests)
+    async with world.operator():
+        await world.until(lambda: world.runs()[0].completed)
+    assert [run.status.phase for run in world.runs()] == [RunPhase.SUCCEEDED]
