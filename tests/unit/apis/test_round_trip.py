@@ -118,6 +118,22 @@ def test_a_moment_is_written_in_utc_with_milliseconds():
     assert format_time(noon) == "2026-01-01T12:00:00.001Z"
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_an_end_beyond_the_calendar_is_a_wrong_spec_and_no_crash(text: str):
+    with pytest.raises(ValidationError, match="from year 1 to year 9999"):
+        CircuitBreakerSpec.model_validate(
+            {"target": {"workload": TARGET}, "override": {"state": "Disabled", "until": text}}
+        )
+
+
+def test_the_end_of_an_override_is_kept_as_a_status_repeats_it():
+    wanted = {"state": "Disabled", "until": "2026-01-01T13:00:00.123456+01:00"}
+    spec = CircuitBreakerSpec.model_validate({"target": {"workload": TARGET}, "override": wanted})
+    assert spec.override is not None
+    assert spec.to_wire()["override"]["until"] == "2026-01-01T12:00:00.123Z"
+    assert CircuitBreakerSpec.model_validate(spec.to_wire()) == spec
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
