@@ -10,7 +10,7 @@ import signal
 from ultra_recovery import __version__
 from ultra_recovery.adapters.clock import SystemClock, SystemRandom
 from ultra_recovery.adapters.http.address import AddressPolicy, parse_rules
-from ultra_recovery.adapters.http.probe import HttpProber
+from ultra_recovery.adapters.http.transport import Transport
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
 from ultra_recovery.adapters.kubernetes.connection import Connection
 from ultra_recovery.adapters.kubernetes.events import EventSink
@@ -20,8 +20,7 @@ from ultra_recovery.adapters.kubernetes.version import missing_crds
 from ultra_recovery.adapters.logs import LogSink, configure_logging
 from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.ops_server import OpsServer
-from ultra_recovery.adapters.prober import TargetProber
-from ultra_recovery.adapters.workload import WorkloadProber
+from ultra_recovery.adapters.prober import build_prober
 from ultra_recovery.engine.assembly import build_engine
 from ultra_recovery.engine.engine import Engine
 from ultra_recovery.engine.leadership import Leadership
@@ -51,9 +50,9 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     table = Table()
     events = EventSink(connection, clock, metrics.count_dropped_event)
     policy = AddressPolicy(parse_rules(settings.probe_allow), [*connection.server_addresses(), *settings.pod_ips])
-    http = HttpProber(table, policy, clock, f"ultra-recovery/{__version__}")
-    stack.push_async_callback(http.close)
-    prober = TargetProber(http, WorkloadProber(table, clock), clock)
+    transport = Transport(f"ultra-recovery/{__version__}")
+    stack.push_async_callback(transport.close)
+    prober = build_prober(table, policy, transport, clock)
     leases = KubernetesLeases(connection)
     leadership = Leadership(leases, clock, settings.namespace, settings.identity)
     objects = KubernetesObjects(connection, settings.watch_namespaces)

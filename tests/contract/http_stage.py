@@ -12,7 +12,11 @@ from tests.unit.adapters.scene import Scene
 from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.http.address import AddressPolicy, parse_rules
 from ultra_recovery.adapters.http.probe import HttpProber
-from ultra_recovery.apis.circuit_breaker import HttpTarget, ServiceRef
+from ultra_recovery.adapters.http.prometheus import PrometheusProber
+from ultra_recovery.adapters.http.resolve import Lookup, Resolver
+from ultra_recovery.adapters.http.transport import Transport
+from ultra_recovery.adapters.tcp import TcpProber
+from ultra_recovery.apis.circuit_breaker import HttpTarget, PrometheusTarget, ServiceRef, TcpTarget
 from ultra_recovery.core.probe import ProbeResult
 
 CANARY = "canary-7f3a9c"
@@ -44,9 +48,21 @@ class Stage:
         self.reached: list[str] = []
         self.names: dict[str, list[list[str]]] = {}
         self.asked: list[str] = []
-        policy = LoopbackPolicy(parse_rules("*.example.com"))
-        self.prober = HttpProber(self.scene.view, policy, SystemClock(), "ultra-recovery/test", self._look_up)
-        stack.push_async_callback(self.prober.close)
+        self.look_up: Lookup = self._look_up
+        policy, clock = LoopbackPolicy(parse_rules("*.example.com")), SystemClock()
+        resolver, transport = Resolver(self.scene.view, policy, self._resolve), Transport("ultra-recovery/test")
+        self.prober = HttpProber(resolver, transport, clock)
+        self.tcp = TcpProber(resolver, clock)
+        self.prometheus = PrometheusProber(resolver, transport, clock)
+        stack.push_async_callback(transport.close)
+
+    async def _resolve(self, host: str, port: int) -> Sequence[str]:
+        return await self.look_up(host, port)
+
+    @staticmethod
+    async def settle() -> None:
+        """Let servers take what has been sent to them."""
+        await SystemClock().sleep(0.01)
 
     async def _look_up(self, host: str, port: int) -> Sequence[str]:
         """Each question takes the next answer of the name."""
@@ -69,7 +85,12 @@ class Stage:
         await web.TCPSite(runner, host, port).start()
         return int(runner.addresses[0][1])
 
-    async def serve_raw(self, handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> int:
+    async def serve_raw(
+        self,
+        handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+        *,
+        host: str = "127.0.0.1",
+    ) -> int:
         """Start a server below HTTP; returns its port."""
 
         async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,7 +101,7 @@ class Stage:
             finally:
                 writer.close()
 
-        server = await asyncio.start_server(guarded, "127.0.0.1", 0)
+        server = await asyncio.start_server(guarded, host, 0)
         self._stack.callback(server.close)
         return int(server.sockets[0].getsockname()[1])
 
@@ -94,6 +115,14 @@ class Stage:
     async def probe(self, within: float = LONG, *, namespace: str = "shop", **target: object) -> ProbeResult:
         wanted = HttpTarget.model_validate(target or {"service_ref": ORDERS})
         return await self.prober.probe(namespace, wanted, within)
+
+    async def connect(self, within: float = LONG, **target: object) -> ProbeResult:
+        return await self.tcp.probe("shop", TcpTarget.model_validate(target or {"service_ref": ORDERS}), within)
+
+    async def ask(self, within: float = LONG, **target: object) -> ProbeResult:
+        place = {} if "url" in target else {"service_ref": ORDERS}
+        full = {**place, "query": "up == 1", "comparison": "Below", "threshold": "0.05", **target}
+        return await self.prometheus.probe("shop", PrometheusTarget.model_validate(full), within)
 
     async def probe_service(self, within: float = LONG, **target: object) -> ProbeResult:
         return await self.probe(within, service_ref=ORDERS, **target)
