@@ -223,3 +223,13 @@ async def test_a_trial_does_not_time_out_while_the_target_cannot_be_asked():
         assert state(world) is BreakerState.HALF_OPEN
         world.prober.set("db", Outcome.SUCCESS)
         await world.until(lambda: state(world) is BreakerState.CLOSED, seconds=10)
+
+
+async def test_a_probe_that_is_slower_than_the_interval_is_waited_for():
+    world = World()
+    world.breaker(probe={"interval": "1s", "timeout": "30s"})
+    world.prober.set("db", Outcome.SUCCESS, delay=20.0)
+    async with world.operator():
+        await world.clock.sleep(70)
+    assert world.prober.most_active == 1
+    assert len(world.prober.calls) == 4

@@ -77,7 +77,8 @@ class Turns:
 
     def next(self, namespace: str, destination: Destination) -> Place:
         """The address whose turn it is; there must be one."""
-        key = (namespace, f"{destination.host}{destination.path}")
+        # With the port: targets that differ in it alone would otherwise take every turn from each other.
+        key = (namespace, f"{destination.host}:{destination.addresses[0][1]}{destination.path}")
         turn = self._turns.setdefault(key, itertools.count())
         self._turns.move_to_end(key)
         if len(self._turns) > _MAX_TURNS:
