@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -136,3 +137,25 @@ async def test_a_target_of_a_newer_kind_is_a_permanent_error(api: MemoryApi):
 async def test_a_bug_in_a_prober_is_not_hidden(api: MemoryApi):
     with pytest.raises(ZeroDivisionError):
         await prober(api, Broken()).probe("shop", BreakerTarget(http=HttpTarget(url="http://a.example.com")), 5)
+
+
+class Hanging:
+    async def probe(self, namespace: str, target: object, within: float) -> ProbeResult:
+        await FakeClock().sleep(within)
+        return ProbeResult(Outcome.FAILURE, Reason.PROBE_FAILED, "", NOW, NOW)
+
+
+async def test_all_kinds_over_the_network_share_the_places_of_their_namespace_and_workloads_need_none(api: MemoryApi):
+    Workloads(api.store).deployment("shop", "web")
+    clock, workload = FakeClock(), WorkloadProber(api, FakeClock())
+    shared = TargetProber(Hanging(), Hanging(), Hanging(), workload, Slots(per_namespace=1), clock)
+    targets = [BreakerTarget.model_validate({kind: TARGETS[kind]}) for kind in ("http", "tcp", "prometheus")]
+    pending = [asyncio.ensure_future(shared.probe("shop", target, 5)) for target in targets]
+    other = asyncio.ensure_future(shared.probe("other", targets[0], 5))
+    begin = clock.boottime()
+    await shared.probe("shop", BreakerTarget.model_validate({"workload": TARGETS["workload"]}), 5)
+    assert clock.boottime() == begin
+    await other
+    assert clock.boottime() == begin + 5
+    await asyncio.gather(*pending)
+    assert clock.boottime() == begin + 15

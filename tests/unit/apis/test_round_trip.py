@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec, CircuitBreakerStatus
+from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec, CircuitBreakerStatus, OverrideState
 from ultra_recovery.apis.meta import Condition, format_duration, format_time, parse_duration
 from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
 from ultra_recovery.apis.recovery_run import RecoveryRunStatus, RunPhase
@@ -29,6 +29,19 @@ breakers = st.builds(
     failureThreshold=thresholds,
     successThreshold=thresholds,
     probe=st.fixed_dictionaries({"interval": durations}, optional={"retryInterval": durations}),
+    window=st.none()
+    | st.fixed_dictionaries(
+        {"minimumCalls": thresholds, "failureRatePercent": thresholds},
+        optional={
+            "time": st.fixed_dictionaries({"duration": durations}),
+            "count": st.fixed_dictionaries({"size": thresholds}),
+            "slowCall": st.fixed_dictionaries({"duration": durations, "ratePercent": thresholds}),
+        },
+    ),
+    override=st.none()
+    | st.fixed_dictionaries(
+        {"state": st.sampled_from(list(OverrideState))}, optional={"until": moments, "reason": texts}
+    ),
 )
 statuses = st.builds(
     CircuitBreakerStatus,
