@@ -9,6 +9,7 @@ from tests.unit.engine.world import POLICY, WEB
 from ultra_recovery.apis.meta import CANCEL_ANNOTATION
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.run_status import RunPhase, StepResult
+from ultra_recovery.core.probe import Outcome
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
@@ -57,6 +58,23 @@ async def test_a_run_that_is_stopped_finishes_and_verifies_its_step_first(how: s
         run = await ended(world, key)
     assert run.status.phase is RunPhase.SUCCEEDED
     assert run.status.steps[0].result is StepResult.VERIFIED
+
+
+async def test_an_override_of_the_breaker_that_fired_ends_the_run_before_its_next_step():
+    world = ready_world(
+        triggers=[{"name": "db", "circuitOpen": {"breaker": "db"}}],
+        ladder=[ALL, {**ALL, "name": "again"}],
+        verify={"healthyFor": "5s", "within": "20s"},
+    )
+    world.breaker()
+    world.prober.set("db", Outcome.FAILURE)
+    async with world.operator() as api:
+        await world.until(lambda: any(run.had_effect for run in world.runs()))
+        world.breaker(override={"state": "Disabled", "reason": "we are on it"})
+        run = await ended(world, world.runs()[0].meta.key)
+        evictions = [request for request in api.requests if request.verb == "evict" and request.result == "ok"]
+    assert (run.status.phase, run.status.reason) == (RunPhase.CANCELLED, Reason.OVERRIDDEN)
+    assert len(evictions) <= 2
 
 
 async def test_an_edited_policy_counts_for_the_next_run_only():
