@@ -118,6 +118,7 @@ class Engine:
         self._tell_leading(term, leads=True)
         try:
             await self._sync_until_done()
+            self._runs.recall()
             for kind in (Kind.BREAKER, Kind.POLICY, Kind.RUN):
                 for item in self._table.select(kind):
                     self._enqueue(item.meta.key)

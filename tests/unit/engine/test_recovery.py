@@ -12,6 +12,7 @@ from ultra_recovery.apis.reasons import ConditionType, Reason
 from ultra_recovery.apis.run_status import EffectOutcome, RunPhase
 from ultra_recovery.core.errors import Conflict
 from ultra_recovery.core.objects import Key, Kind
+from ultra_recovery.core.probe import Outcome
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 WEB = Key(Kind.DEPLOYMENT, NS, "web")
@@ -262,3 +263,28 @@ async def test_a_run_whose_leader_died_before_it_acted_is_not_taken_for_one_with
     async with world.operator():
         await world.until(lambda: world.runs()[0].completed)
     assert [run.status.phase for run in world.runs()] == [RunPhase.SUCCEEDED]
+
+
+async def test_a_leader_that_died_before_the_breaker_heard_of_the_proof_costs_no_second_run():
+    world = World()
+    world.workloads.deployment(NS, "web", 2)
+    world.breaker()
+    world.policy(
+        triggers=[{"name": "db", "circuitOpen": {"breaker": "db"}}],
+        ladder=[{"name": "restart", "action": {"restartPods": {"pods": "All"}}, "timeout": "30s"}],
+        limits={"interval": "1s", "cooldown": "1s", "minHealthyPeriod": "30s"},
+        verify={"healthyFor": "1s", "within": "10s"},
+    )
+    async with world.operator("one") as api:
+        await world.clock.sleep(3)
+        world.prober.set("db", Outcome.FAILURE)
+        await world.until(lambda: any(run.had_effect for run in world.runs()))
+        world.prober.set("db", Outcome.SUCCESS)
+        # The breaker's trial is never written: the process dies at that write.
+        api.faults.crash_at(1, match=lambda request: request.kind == "CircuitBreaker" and world.runs()[0].completed)
+        await world.until(lambda: world.runs()[0].completed and api.faults.dead)
+    assert world.runs()[0].status.phase is RunPhase.SUCCEEDED
+    async with world.operator("two"):
+        await world.until(lambda: world.read_breaker().status.state == "Closed")
+        await world.clock.sleep(60)
+    assert len(world.runs()) == 1
