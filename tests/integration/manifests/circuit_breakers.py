@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from tests.integration.manifests.rows import GONE, Bad, Good
 
@@ -10,13 +11,54 @@ bad = partial(Bad, "CircuitBreaker")
 good = partial(Good, "CircuitBreaker")
 HTTP = "spec.target.http"
 SERVICE = {"name": "db", "port": 80}
+TCP = "spec.target.tcp"
+PROM = "spec.target.prometheus"
 DURATION = "must be a duration from 1s to 1h, as number and unit: 30s, 5m or 1m30s"
+
+
+def prometheus(**fields: object) -> dict[str, Any]:
+    """A target with a query; fields may be changed or left out."""
+    full = {"serviceRef": {"name": "prom", "port": 9090}, "query": "up", "comparison": "AtLeast", "threshold": "1"}
+    return {"prometheus": {name: value for name, value in (full | fields).items() if value is not GONE}}
+
 
 BAD = [
     bad("target", GONE, "spec.target", "Required value"),
-    bad("target", {}, "spec.target", "set exactly one target: http or workload"),
+    bad("target", {}, "spec.target", "set exactly one target: http, tcp, prometheus or workload"),
     bad("target.workload", {"kind": "Deployment", "name": "web"}, "spec.target", "set exactly one target"),
-    bad("target.tcp", {"port": 1}, "spec.target.tcp", "unknown field"),
+    bad("target.tcp", {}, "spec.target", "set exactly one target"),
+    bad("target.icmp", {}, "spec.target.icmp", "unknown field"),
+    bad("target", {"tcp": {}}, TCP, "set exactly one of serviceRef (a Service of this namespace) and address"),
+    bad("target", {"tcp": {"serviceRef": SERVICE, "address": "db:1"}}, TCP, "set exactly one of serviceRef"),
+    bad("target", {"tcp": {"address": "db"}}, f"{TCP}.address", "host:port with a port from 1 to 65535"),
+    bad("target", {"tcp": {"address": "db:65536"}}, f"{TCP}.address", "host:port with a port from 1 to 65535"),
+    bad("target", {"tcp": {"address": "2001:db8::1:5432"}}, f"{TCP}.address", "such as db.example.com:5432 or [2001"),
+    bad("target", {"tcp": {"address": "tcp://db:5432"}}, f"{TCP}.address", "host:port with a port from 1 to 65535"),
+    bad("target", prometheus(serviceRef=GONE), PROM, "set exactly one of serviceRef (a Service of this namespace)"),
+    bad("target", prometheus(url="http://prom:9090"), PROM, "set exactly one of serviceRef"),
+    bad(
+        "target",
+        prometheus(serviceRef=GONE, url="http://prom:9090/?x=1"),
+        f"{PROM}.url",
+        "without user, password, query or fragment",
+    ),
+    bad(
+        "target",
+        prometheus(serviceRef=GONE, url="http://prom:9090", path="/x"),
+        f"{PROM}.path",
+        "write the path into url instead",
+    ),
+    bad("target", prometheus(path="/x?y"), f"{PROM}.path", "neither spaces nor '#' nor '?'"),
+    bad("target", prometheus(scheme="https"), f"{PROM}.scheme", 'supported values: "HTTP", "HTTPS"'),
+    bad("target", prometheus(query=GONE), f"{PROM}.query", "Required value"),
+    bad("target", prometheus(query=""), f"{PROM}.query", "should be at least 1 chars long"),
+    bad("target", prometheus(query="x" * 2049), f"{PROM}.query", "may not be more than 2048"),
+    bad("target", prometheus(comparison=GONE), f"{PROM}.comparison", "Required value"),
+    bad("target", prometheus(comparison="<"), f"{PROM}.comparison", '"Below", "AtMost", "Above", "AtLeast"'),
+    bad("target", prometheus(threshold=GONE), f"{PROM}.threshold", "Required value"),
+    bad("target", prometheus(threshold="5%"), f"{PROM}.threshold", "a decimal number in quotes, such as '0.05'"),
+    bad("target", prometheus(threshold="1e3"), f"{PROM}.threshold", "a decimal number in quotes, such as '0.05'"),
+    bad("target", prometheus(threshold=5), f"{PROM}.threshold", "must be of type string"),
     bad("target.http", {}, HTTP, "set exactly one of serviceRef (a Service of this namespace) and url"),
     bad("target.http.url", "http://example.com", HTTP, "set exactly one of serviceRef"),
     bad("target.http", {"url": "http://a.example", "path": "/x"}, f"{HTTP}.path", "write the path into url instead"),
@@ -69,10 +111,37 @@ BAD = [
     bad("openMax", "30s", "spec.recoveryTimeout", "must not be longer than openMax"),
     bad("openMax", "2h", "spec.openMax", DURATION),
     bad("halfOpenTimeout", "", "spec.halfOpenTimeout", DURATION),
+    bad("window", {}, "spec.window", "set exactly one of count (the last calls by number) and time"),
+    bad("window", {"count": {}, "time": {}}, "spec.window", "set exactly one of count"),
+    bad("window", {"count": {"size": 0}}, "spec.window.count.size", "greater than or equal to 1"),
+    bad("window", {"count": {"size": 501}}, "spec.window.count.size", "less than or equal to 500"),
+    bad("window", {"count": {"size": 10}}, "spec.window.minimumCalls", "lower it or raise count.size"),
+    bad("window", {"time": {"duration": "2h"}}, "spec.window.time.duration", DURATION),
+    bad("window", {"time": {}, "minimumCalls": 0}, "spec.window.minimumCalls", "greater than or equal to 1"),
+    bad("window", {"time": {}, "minimumCalls": 501}, "spec.window.minimumCalls", "less than or equal to 500"),
+    bad("window", {"time": {}, "failureRatePercent": 0}, "spec.window.failureRatePercent", "greater than or equal to"),
+    bad("window", {"time": {}, "failureRatePercent": 101}, "spec.window.failureRatePercent", "less than or equal to"),
+    bad("window", {"time": {}, "failureRatePercent": 0.5}, "spec.window.failureRatePercent", "must be of type integer"),
+    bad("window", {"time": {}, "slowCall": {"duration": "0s"}}, "spec.window.slowCall.duration", "a duration from 1ms"),
+    bad("window", {"time": {}, "slowCall": {"ratePercent": 101}}, "spec.window.slowCall.ratePercent", "less than or"),
+    bad("override", {}, "spec.override.state", "Required value"),
+    bad("override", {"state": "Open"}, "spec.override.state", '"ForcedOpen", "Disabled", "MetricsOnly"'),
+    bad("override", {"state": "Disabled", "until": "tomorrow"}, "spec.override.until", "must be of type date-time"),
+    bad("override", {"state": "Disabled", "until": "2h"}, "spec.override.until", "must be of type date-time"),
+    bad("override", {"state": "Disabled", "reason": "x" * 257}, "spec.override.reason", "may not be more than 256"),
     bad("treshold", 5, "spec.treshold", "unknown field"),
 ]
 
 GOOD = [
+    good("target", {"tcp": {"serviceRef": SERVICE}}),
+    good("target", {"tcp": {"address": "[2001:db8::1]:65535"}}),
+    good("target", prometheus(threshold="-0.5", query="x" * 2048, path="/prometheus")),
+    good("target", prometheus(serviceRef=GONE, url="https://prom.example.com/prefix")),
+    good("window", {"count": {"size": 20}}),
+    good("window", {"count": {"size": 1}, "minimumCalls": 1, "failureRatePercent": 100}),
+    good("window", {"time": {"duration": "1h"}, "minimumCalls": 500, "slowCall": {"duration": "1ms"}}),
+    good("override", {"state": "MetricsOnly"}),
+    good("override", {"state": "ForcedOpen", "until": "2026-01-31T18:00:00+01:00", "reason": "x" * 256}),
     good("failureThreshold", 1),
     good("failureThreshold", 100),
     good("successThreshold", 100),
