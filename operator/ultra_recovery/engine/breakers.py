@@ -193,12 +193,12 @@ class Breakers:
         within = spec.probe.timeout.total_seconds()
         try:
             result = await self._prober.probe(key.namespace, spec.target, within)
+            runtime.results.append(Happening(EVENT_OF[result.outcome], epoch, result, self._random.random()))
+            self._recorder.tell(notices.of_probe(key, runtime.uid, spec, result))
         finally:
             if runtime.probing_epoch == epoch:
                 runtime.probing_epoch = None
-        runtime.results.append(Happening(EVENT_OF[result.outcome], epoch, result, self._random.random()))
-        self._recorder.tell(notices.of_probe(key, runtime.uid, spec, result))
-        self.queue.add(key)
+            self.queue.add(key)
 
     async def _write(self, item: Breaker, spec: CircuitBreakerSpec, runtime: Runtime, now: datetime) -> datetime | None:
         """Write the status if it differs, unless it is held back: then until when."""

@@ -66,6 +66,10 @@ class RailsReader:
             storm=self.storm(claimant.namespace, now),
         )
 
+    def read_running(self, namespace: str, now: datetime) -> Rails:
+        """What a run that has its place in the budgets still has to obey."""
+        return Rails(paused=self.paused(namespace), storm=self.storm(namespace, now))
+
     def paused(self, namespace: str) -> Problem | None:
         """The big red button: the operator's setting, or the annotation on the Namespace."""
         if self._limits.paused:
