@@ -16,9 +16,9 @@ from ultra_recovery.core.step_gates import FORCED_GATES, STEP_GATES, StepGate
 
 _EXPLAINED = "What to do about each: [why was nothing done?](../how-to/why-nothing-was-done.md).\n"
 _RUN_TEXT = (
-    "Asked in this order before a run is created, and again before a run that exists starts. The first that refuses is\n"
-    "the reason. Causes in the third column are not asked. A run by hand waits until `spec.expiresAfter` where the last\n"
-    "column says so; any other run that is refused ends `Cancelled` with the reason of the gate.\n"
+    "Asked in this order before a run is created, and again before a run that exists starts. The first that refuses\n"
+    "is the reason. Causes in the third column are not asked. A run by hand waits until `spec.expiresAfter` where the\n"
+    "last column says so; any other run that is refused ends `Cancelled` with the reason of the gate.\n"
 )
 _STEP_TEXT = (
     "Asked in this order before a step begins and before every single effect of it; those of the first step also\n"

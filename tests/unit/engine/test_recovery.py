@@ -217,3 +217,15 @@ async def test_an_operator_that_starts_anew_goes_on_with_the_run_although_it_kno
     run = world.runs()[0]
     assert run.status.phase is RunPhase.SUCCEEDED, run.status
     assert run.status.steps[0].effect_count == hung
+
+
+async def test_a_pod_that_never_gets_ready_is_noticed_when_its_grace_is_over_although_nothing_else_happens():
+    world = World()
+    world.workloads.ready_after = None
+    world.workloads.deployment(NS, "web", 3)
+    world.policy(triggers=[{"name": "pods", "podUnhealthy": {"startupGrace": "60s"}, "for": "2s"}])
+    async with world.operator():
+        await world.clock.sleep(3)
+        world.workloads.scale(WEB, 4)
+        took = await world.until(lambda: world.read_policy().status.incident is not None)
+    assert 62 <= took < 64
