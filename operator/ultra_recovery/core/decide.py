@@ -17,7 +17,7 @@ from ultra_recovery.core.incident import IncidentStep, step_incident
 from ultra_recovery.core.objects import Run
 from ultra_recovery.core.refusal import Refusal
 from ultra_recovery.core.run_gates import attempts_of, first_refusal
-from ultra_recovery.core.signals import SignalState, next_change
+from ultra_recovery.core.signals import SignalState, next_change, next_trouble
 from ultra_recovery.core.step_gates import ActionClass, EffectRequest, first_step_refusal
 
 
@@ -75,7 +75,7 @@ def decide(facts: PolicyFacts, action_class: ActionClass, now: datetime) -> Deci
         min_healthy_period=facts.spec.limits.min_healthy_period,
         now=now,
     )
-    look = _earliest(step.next_look, next_change(facts.signals))
+    look = _earliest(step.next_look, next_change(facts.signals), next_trouble(facts.signals))
     active = facts.active_run
     if active is not None:
         return Decision(DecisionKind.WAIT, Reason.RUN_ACTIVE, _tell_active(active), step, look)
@@ -91,12 +91,20 @@ def decide(facts: PolicyFacts, action_class: ActionClass, now: datetime) -> Deci
     return _start(facts, incident, step)
 
 
-def _tell_active(run: Run) -> str:
-    """The run, and what it waits for: whoever looks at the policy should not have to look at the run, too."""
+def waits_on(run: Run | None) -> Refusal | None:
+    """The gate that an active run waits for, None when it goes on."""
+    if run is None or run.status.reason in (None, Reason.PENDING) or not run.status.message:
+        return None
     status = run.status
     waits = status.phase is not None and status.phase is not RunPhase.RUNNING
     held = bool(status.steps) and status.steps[-1].waiting_since is not None
-    why = f", {status.reason}: {status.message}" if (waits or held) and status.message else ""
+    return Refusal(Reason(run.status.reason), run.status.message) if waits or held else None
+
+
+def _tell_active(run: Run) -> str:
+    """The run, and what it waits for: whoever looks at the policy should not have to look at the run, too."""
+    gate = waits_on(run)
+    why = f", {gate.reason}: {gate.message}" if gate is not None else ""
     return f"run {run.meta.key.name} is active{why}"
 
 
