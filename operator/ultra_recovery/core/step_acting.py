@@ -9,6 +9,7 @@ from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus, RunPhase
 from ultra_recovery.core import effect_record as effects
 from ultra_recovery.core import run_record as record
 from ultra_recovery.core.action import EffectClass, StepView
+from ultra_recovery.core.objects import Pod
 from ultra_recovery.core.refusal import Refusal
 from ultra_recovery.core.signals import next_change
 from ultra_recovery.core.step_context import LOOK, Here, StepAdvance
@@ -38,7 +39,7 @@ def acting(here: Here) -> StepAdvance:
     if not (here.fits or here.tells):
         # The time of a wait is not the step's, but it is the run's.
         return here.out_of_time()
-    refusal = here.gate(proposal.pod)
+    refusal = _gate(here, proposal.pod)
     if refusal is not None:
         return here.hold(refusal)
     return StepAdvance(effects.intend(here.status, proposal.effect, here.now), effect=proposal.effect)
@@ -110,7 +111,7 @@ def _pending_effect(here: Here, view: StepView, effect: EffectStatus) -> StepAdv
     late = here.acted_for >= here.rung.timeout
     if here.tells:
         return _pending_message(here, effect, late=late, under_way=sighting.under_way)
-    gate = _refused_for_now(here) or here.gate(here.pod_of(effect))
+    gate = _refused_for_now(here) or _gate(here, here.pod_of(effect))
     if here.enough or late or not here.fits:
         return _withdraw(here, effect, gate, late=late)
     return here.hold(gate) if gate is not None else StepAdvance(here.status, effect=effect)
@@ -128,6 +129,13 @@ def _withdraw(here: Here, effect: EffectStatus, gate: Refusal | None, *, late: b
         result, reason = StepResult.UNVERIFIED, Reason.STEP_TIMEOUT
     message = f"{effect.kind} {effect.object} was not done in time, and is not done any more"
     return StepAdvance(record.finish_step(status, result, reason, message, here.now))
+
+
+def _gate(here: Here, pod: Pod | None) -> Refusal | None:
+    """What stands against the next effect: a breaker's Lease that another run took, or a gate."""
+    if here.traits.breakers and here.facts.breaker_held is False:
+        return Refusal(Reason.BREAKER_LEASED, f"the dependency is being worked on by run {here.facts.breaker_holder}")
+    return here.gate(pod)
 
 
 def _refused_for_now(here: Here) -> Refusal | None:

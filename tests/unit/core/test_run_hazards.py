@@ -14,6 +14,7 @@ from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
 from ultra_recovery.apis.recovery_run import RecoveryRunSpec
 from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus, RunPhase, StepState
+from ultra_recovery.core.job_document import JobResult, JobState
 from ultra_recovery.core.run import advance
 
 
@@ -120,3 +121,16 @@ def test_an_eviction_is_not_repeated_after_the_end_by_a_leader_that_comes_late()
     made.kubelet_asleep = True
     assert asked(made, 60) is None
     assert made.run.completed
+
+
+def test_a_job_is_awaited_while_another_run_holds_the_breaker_and_not_longer_than_its_step():
+    made = world([JOB])
+    effect = asked(made, 5)
+    assert effect is not None
+    made.jobs[effect.id] = JobResult(JobState.RUNNING, "runs")
+    assert asked(made) is None
+    made.breaker_lease = False
+    assert asked(made, 3) is None
+    made.breaker_lease = True
+    assert asked(made, 60) is None
+    assert (made.status.phase, made.status.reason) == (RunPhase.FAILED, Reason.LADDER_EXHAUSTED)
