@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from hypothesis import settings
+
+# pytest --hypothesis-profile=deep: what a drill takes instead of the sample of every test run.
+settings.register_profile("deep", max_examples=3000, deadline=None)
+
 
 def pytest_configure() -> None:
     # looptime asks for the current event loop around synchronous tests, too. Until somebody has set one, or none,
