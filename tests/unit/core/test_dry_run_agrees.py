@@ -29,7 +29,7 @@ from ultra_recovery.core.signals import SignalState
 from ultra_recovery.core.step_gates import ActionClass
 from ultra_recovery.core.target import TargetFacts
 
-sometimes = st.sampled_from([False] * 5 + [True])
+sometimes = st.sampled_from([False] * 11 + [True])
 TWICE = [{"name": "day", "schedule": "0 0 * * *", "duration": "24h"}, {"name": "never", "schedule": "0 0 31 2 *"}]
 TWICE[1]["duration"] = "1h"
 
@@ -60,14 +60,15 @@ def records(draw: st.DrawFn) -> list[Any]:
 @st.composite
 def known(draw: st.DrawFn) -> PolicyFacts:
     """Facts of a policy with anything that may hold a recovery back, in its ladder any action."""
-    pods = tuple(pod(f"p{n}", ready=draw(st.booleans())) for n in range(draw(st.integers(1, 4))))
+    well = draw(st.sampled_from([[True], [True, False], [False]]))
+    pods = tuple(pod(f"p{n}", ready=draw(st.sampled_from(well))) for n in range(draw(st.integers(1, 4))))
     ill = [item.meta.uid for item in pods if not item.ready]
     state = draw(st.sampled_from([SignalState.FIRING] * 5 + list(SignalState)))
     labels = {EXCLUDE_LABEL: "true"} if draw(sometimes) else {}
     count = draw(st.sampled_from([len(pods)] * 5 + [0]))
     there = workload(replicas=count, updated=count - draw(sometimes), total=count, labels=labels)
     spec = {
-        "ladder": LADDERS[draw(st.sampled_from(sorted(LADDERS)))],
+        "ladder": LADDERS[draw(st.sampled_from(["all pods"] * 4 + sorted(LADDERS)))],
         "limits": {"minHealthy": draw(st.sampled_from(["0%", "50%", "100%"])), "timeout": "300s"},
         "maintenanceWindows": TWICE[draw(st.sampled_from([0, 1, 1, 1, 1])) :],
     }

@@ -134,3 +134,13 @@ def test_a_job_is_awaited_while_another_run_holds_the_breaker_and_not_longer_tha
     made.breaker_lease = True
     assert asked(made, 60) is None
     assert (made.status.phase, made.status.reason) == (RunPhase.FAILED, Reason.LADDER_EXHAUSTED)
+
+
+def test_a_dry_run_names_the_quorum_that_would_hold_the_first_eviction():
+    made = world(LADDERS["all pods"], "by hand, dry", ill=0)
+    made.policy = made.policy.model_copy(
+        update={"limits": made.policy.limits.model_copy(update={"min_healthy": "100%"})}
+    )
+    assert asked(made) is None
+    step = made.status.steps[0]
+    assert (step.reason, step.effects) == (Reason.QUORUM, [])
