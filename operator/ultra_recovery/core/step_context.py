@@ -129,6 +129,10 @@ class Here:
             notified=self.facts.notified,
         )
 
+    def pod_of(self, effect: EffectStatus) -> Pod | None:
+        """The pod that an effect removes, if it is one and still there."""
+        return next((pod for pod in self.facts.target.pods if pod.meta.uid == effect.id), None)
+
     def gate(self, pod: Pod | None = None) -> Refusal | None:
         """What the gates say to the next effect."""
         spec = self.facts.run.spec
