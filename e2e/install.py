@@ -11,7 +11,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 OPERATOR_NAMESPACE = "ultra-recovery"
 OPERATOR_IMAGE = "localhost/ultra-recovery:dev"
 WEB_IMAGE = "localhost/ultra-recovery-web:dev"
-EXAMPLES = ("web.yaml", "inventory.yaml", "circuitbreakers.yaml", "recoverypolicy.yaml")
+EXAMPLES = ("web.yaml", "inventory.yaml", "pager.yaml", "repair.yaml", "circuitbreakers.yaml", "recoverypolicy.yaml")
 
 
 def read(path: str) -> str:
@@ -46,5 +46,5 @@ def apply_examples(kube: Kube) -> None:
     """Apply examples/web as the README says."""
     for name in EXAMPLES:
         kube.apply(read(f"examples/web/{name}"))
-    for app in ("web", "inventory"):
+    for app in ("web", "inventory", "pager"):
         kube.run("rollout", "status", f"deployment/{app}", "--timeout=110s")
