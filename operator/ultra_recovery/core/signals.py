@@ -10,7 +10,7 @@ from enum import StrEnum
 from ultra_recovery.apis.circuit_breaker import BreakerState
 from ultra_recovery.apis.trigger import PodUnhealthyReason, PodUnhealthyTrigger, Trigger
 from ultra_recovery.core.breaker_state import Snapshot
-from ultra_recovery.core.health import PodHealth, PodHistory, trouble_since
+from ultra_recovery.core.health import PodHealth, PodHistory, judge_pod, trouble_since
 from ultra_recovery.core.objects import Pod
 from ultra_recovery.core.probe import Outcome
 from ultra_recovery.core.target import TargetFacts
@@ -179,7 +179,10 @@ def _held(since: datetime, hold: timedelta, now: datetime) -> tuple[SignalState,
 
 
 def read_health(target: TargetFacts, breakers: Mapping[str, Snapshot | None], now: datetime) -> tuple[Signal, ...]:
-    """What a run without triggers is verified by: the target available, and all dependencies good."""
+    """What a run without triggers goes by: the target available, and all dependencies good.
+
+    Its unhealthy pods are those that a podUnhealthy trigger with default values would fire for.
+    """
     return (_availability(target, now), *(_dependency(name, item) for name, item in sorted(breakers.items())))
 
 
@@ -190,9 +193,15 @@ def _availability(target: TargetFacts, now: datetime) -> Signal:
     ready = [pod.ready_changed_at for pod in target.available(now) if pod.ready_changed_at is not None]
     message = f"{len(ready)} of {workload.replicas} pods are Ready"
     if len(ready) < workload.replicas:
-        return Signal("target", SignalState.FIRING, message, fresh_at=now)
+        ill = frozenset(pod.meta.uid for pod in target.pods if _is_ill(pod, now))
+        return Signal("target", SignalState.FIRING, message, fresh_at=now, pods=ill)
     good = max(ready, default=workload.meta.created_at or now)
     return Signal("target", SignalState.CLEAR, message, good_since=good, fresh_at=now)
+
+
+def _is_ill(pod: Pod, now: datetime) -> bool:
+    grace = PodUnhealthyTrigger().startup_grace
+    return judge_pod(pod, was_ready=False, grace=grace, now=now) is PodHealth.UNHEALTHY
 
 
 def _dependency(name: str, snapshot: Snapshot | None) -> Signal:

@@ -73,6 +73,18 @@ async def test_a_run_by_hand_succeeds_where_something_was_wrong():
     assert run.status.phase is RunPhase.SUCCEEDED
 
 
+async def test_a_run_by_hand_of_the_usual_ladder_restarts_the_pod_that_is_ill_and_no_other():
+    world = ready_world(mode="Manual")
+    before = world.uids()
+    async with world.operator():
+        await world.clock.sleep(3)
+        name = sorted(before)[0]
+        ill(world)
+        run = await ended(world, ask(world))
+    assert run.status.phase is RunPhase.SUCCEEDED
+    assert set(before.values()) - set(world.uids().values()) == {before[name]}
+
+
 @pytest.mark.parametrize(
     ("policy", "spec", "reason"),
     [
