@@ -123,14 +123,15 @@ def test_two_policies_on_one_target_take_turns_and_keep_to_the_cooldown(empty: K
     assert empty.pods("web") == after
 
 
-def test_a_quorum_holds_the_next_ready_pod_and_the_run_says_so(empty: Kube) -> None:
+def test_a_quorum_holds_the_next_ready_pod_and_run_and_policy_say_so(empty: Kube, operator: Kube) -> None:
     create(empty, workload("web", replicas=2))
     everything = {"name": "all", "action": {"restartPods": {"pods": "All"}}, "timeout": "10s"}
     apply(empty, policy("web", mode="Manual", ladder=[everything], limits={"minHealthy": "100%", "timeout": "30s"}))
     before = empty.pods("web")
     apply(empty, run_by_hand("by-hand", "web"))
     await_reason(empty, "by-hand", "Quorum")
-    assert "Quorum" in empty.run("describe", "rr", "by-hand")
+    refuse(empty, operator, {"web": "Quorum"})
+    assert "Quorum" in events_of(empty, "by-hand")
     run = await_end(empty, "by-hand")
     assert outcome(run) == ("Cancelled", "Quorum")
     assert empty.pods("web") == before
