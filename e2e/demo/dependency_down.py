@@ -46,7 +46,7 @@ def _records(kube: Kube) -> Iterator[Moment]:
     if ready == 0:
         yield None, "web: 0 of 3 pods Ready, all of them running"
     last = policy.get("lastDecision", {})
-    if last.get("reason") == "DependencyOpen":
+    if last.get("decision") == "Hold":
         yield last["time"], f"policy web: {last['decision']}/{last['reason']}: {last['message']}"
 
 

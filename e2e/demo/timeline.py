@@ -42,7 +42,7 @@ class Show:
         deadline = time.monotonic() + seconds
         while True:
             over = ended()
-            for when, text in look():
+            for when, text in sorted(look(), key=lambda moment: (moment[0] is None, moment[0] or "")):
                 key = (when, text.partition(":")[0] if when else text)
                 if key not in seen:
                     seen.add(key)
