@@ -6,7 +6,7 @@ import pytest
 
 from e2e.install import read
 from e2e.kube import Kube, KubectlError, condition, status, wait_for
-from e2e.records import await_end, effects, make_sick, outcome, results
+from e2e.records import await_end, effects, make_sick, outcome, ready_pods, results
 from e2e.small import apply, create, policy, run_by_hand, workload
 
 ALL = {"name": "all", "action": {"restartPods": {"pods": "All"}}, "timeout": "40s"}
@@ -48,6 +48,7 @@ def test_reports_of_an_application_count_until_there_are_enough(empty: Kube) -> 
     lost = {"errorTypes": ["CACHE_CORRUPT"], "count": 2, "within": "5m"}
     apply(empty, policy("shop", ladder=[ALL], triggers=[{"name": "reported", "errorReported": lost}]))
     sick = make_sick(empty, "shop")
+    wait_for(lambda: ready_pods(empty, "shop") == 1, "the pod is unready")
     reported = {"cause": "Reported", "errorType": "CACHE_CORRUPT"}
     apply(empty, run_by_hand("first", "shop", **reported))
     assert outcome(await_end(empty, "first")) == ("Cancelled", "CountNotReached")
