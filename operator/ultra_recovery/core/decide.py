@@ -78,7 +78,7 @@ def decide(facts: PolicyFacts, action_class: ActionClass, now: datetime) -> Deci
     look = _earliest(step.next_look, next_change(facts.signals), next_trouble(facts.signals))
     active = facts.active_run
     if active is not None:
-        return Decision(DecisionKind.WAIT, Reason.RUN_ACTIVE, _tell_active(active), step, look)
+        return _active(active, step, look)
     incident = step.incident
     if incident is None or incident.state is IncidentState.CLOSED:
         return _quiet(facts, step, look)
@@ -101,11 +101,12 @@ def waits_on(run: Run | None) -> Refusal | None:
     return Refusal(Reason(run.status.reason), run.status.message) if waits or held else None
 
 
-def _tell_active(run: Run) -> str:
-    """The run, and what it waits for: whoever looks at the policy should not have to look at the run, too."""
-    gate = waits_on(run)
-    why = f", {gate.reason}: {gate.message}" if gate is not None else ""
-    return f"run {run.meta.key.name} is active{why}"
+def _active(run: Run, step: IncidentStep, look: datetime | None) -> Decision:
+    """A run is active. A gate that it waits for refuses the recovery, as it would before a run."""
+    gate, name = waits_on(run), run.meta.key.name
+    if gate is not None:
+        return Decision(DecisionKind.HOLD, gate.reason, f"run {name} waits: {gate.message}", step, look)
+    return Decision(DecisionKind.WAIT, Reason.RUN_ACTIVE, f"run {name} is active", step, look)
 
 
 def _quiet(facts: PolicyFacts, step: IncidentStep, look: datetime | None) -> Decision:

@@ -18,7 +18,7 @@ from ultra_recovery.apis.reasons import ConditionType, Reason
 from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core import conditions
 from ultra_recovery.core.conditions import Wanted
-from ultra_recovery.core.decide import Decision, DecisionKind, waits_on
+from ultra_recovery.core.decide import Decision, DecisionKind
 from ultra_recovery.core.facts import PolicyFacts
 from ultra_recovery.core.refusal import Problem
 from ultra_recovery.core.run_gates import attempts_of
@@ -91,9 +91,6 @@ def _conditions(
         wanted.append(Wanted(ConditionType.NEEDS_HUMAN, "True", Reason.NEEDS_HUMAN, message))
     if decision.kind is DecisionKind.HOLD and decision.reason not in (Reason.STALLED, Reason.NEEDS_HUMAN):
         wanted.append(Wanted(ConditionType.BLOCKED, "True", decision.reason, decision.message))
-    gate = waits_on(facts.active_run)
-    if decision.reason is Reason.RUN_ACTIVE and gate is not None:
-        wanted.append(Wanted(ConditionType.BLOCKED, "True", gate.reason, decision.message))
     return conditions.merge(old, wanted, facts.policy.meta.generation, now)
 
 

@@ -189,7 +189,10 @@ def _held(since: datetime, hold: timedelta, now: datetime) -> tuple[SignalState,
 
 
 def read_health(target: TargetFacts, breakers: Mapping[str, Snapshot | None], now: datetime) -> tuple[Signal, ...]:
-    """What a run without triggers is verified by: the target available, and all dependencies good."""
+    """What a run without triggers goes by: the target available, and all dependencies good.
+
+    Its unhealthy pods are those that a podUnhealthy trigger with default values would fire for.
+    """
     return (_availability(target, now), *(_dependency(name, item) for name, item in sorted(breakers.items())))
 
 
