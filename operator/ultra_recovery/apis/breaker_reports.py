@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
+from ultra_recovery.apis.breaker_rules import in_utc
 from ultra_recovery.apis.meta import ApiType, Timestamp
 
-MAX_REPORTERS = 64
-"""Most reporters that one breaker has."""
+_Moment = Annotated[Timestamp, AfterValidator(in_utc)]
 
 
 class ExternalTarget(ApiType):
@@ -55,8 +55,8 @@ class ReporterStatus(ApiType):
     message: Annotated[str, Field(max_length=256)] | None = Field(
         default=None, description="A sentence of the reporter on its last failure; never a secret or a body."
     )
-    changed_at: Timestamp | None = Field(default=None, description="When lastOutcome last became another one.")
-    reported_at: Timestamp = Field(
+    changed_at: _Moment | None = Field(default=None, description="When lastOutcome last became another one.")
+    reported_at: _Moment = Field(
         description="When the entry was written last. After 60 s without a new write it does not count any more."
     )
 
@@ -67,4 +67,31 @@ class TrialStatus(ApiType):
     holder: Annotated[str, Field(min_length=1, max_length=128)] = Field(
         description="The caller that may try the dependency now. Example: checkout."
     )
-    until: Timestamp = Field(description="When the trial is free again, whether or not the holder has reported.")
+    until: _Moment = Field(description="When the trial is free again, whether or not the holder has reported.")
+
+
+def _is_readable(model: type[ApiType], part: object) -> bool:
+    try:
+        model.model_validate(part)
+    except ValidationError:
+        return False
+    return True
+
+
+def _readable_entries(value: object) -> object:
+    return [item for item in value if _is_readable(ReporterStatus, item)] if isinstance(value, list) else value
+
+
+def _readable_trial(value: object) -> object:
+    return value if _is_readable(TrialStatus, value) else None
+
+
+# Others write these. What cannot be read of theirs must not make the operator's own part of the status unreadable.
+Reporters = Annotated[
+    list[ReporterStatus],
+    BeforeValidator(_readable_entries),
+    Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}),
+]
+"""The entries of all reporters of a breaker."""
+Trial = Annotated[TrialStatus | None, BeforeValidator(_readable_trial)]
+"""The trial that stands, if one does."""

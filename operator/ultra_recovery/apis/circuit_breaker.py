@@ -9,10 +9,11 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from ultra_recovery.apis.breaker_reports import (
-    MAX_REPORTERS,
     ExternalTarget,
+    Reporters,
     ReporterStatus,
     ReportOutcome,
+    Trial,
     TrialStatus,
 )
 from ultra_recovery.apis.breaker_rules import (
@@ -204,20 +205,11 @@ class CircuitBreakerStatus(ApiType):
     window: WindowStatus | None = Field(
         default=None, description="Figures of spec.window; absent while no call in it failed or was slow."
     )
-    reporters: (
-        Annotated[
-            list[ReporterStatus],
-            Field(
-                max_length=MAX_REPORTERS,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-            ),
-        ]
-        | None
-    ) = Field(
+    reporters: Reporters | None = Field(
         default=None,
         description="What callers report of an external target, one entry each; written by the reporters alone.",
     )
-    trial: TrialStatus | None = Field(
+    trial: Trial = Field(
         default=None, description="Who may try an external target now; only while HalfOpen. Every transition clears it."
     )
     last_handled_reset_at: Annotated[str, Field(max_length=256)] | None = Field(
