@@ -183,6 +183,20 @@ def read_health(target: TargetFacts, breakers: Mapping[str, Snapshot | None], no
     return (_availability(target, now), *(_dependency(name, item) for name, item in sorted(breakers.items())))
 
 
+def is_quiet(snapshot: Snapshot | None) -> bool:
+    """Whether this is an external target that is fine so far, and of which nobody says anything now.
+
+    Its callers report when something changes. To wait for a report of one that is well would be in vain.
+    """
+    return (
+        snapshot is not None
+        and snapshot.external
+        and snapshot.state is BreakerState.CLOSED
+        and snapshot.last is None
+        and not snapshot.unconfirmed
+    )
+
+
 def _availability(target: TargetFacts, now: datetime) -> Signal:
     workload = target.workload
     if workload is None:
