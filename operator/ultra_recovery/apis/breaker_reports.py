@@ -70,20 +70,21 @@ class TrialStatus(ApiType):
     until: _Moment = Field(description="When the trial is free again, whether or not the holder has reported.")
 
 
-def _is_readable(model: type[ApiType], part: object) -> bool:
+def _read(model: type[ApiType], part: object) -> ApiType | None:
     try:
-        model.model_validate(part)
+        return model.model_validate(part)
     except ValidationError:
-        return False
-    return True
+        return None
 
 
 def _readable_entries(value: object) -> object:
-    return [item for item in value if _is_readable(ReporterStatus, item)] if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    return [entry for item in value if (entry := _read(ReporterStatus, item)) is not None]
 
 
 def _readable_trial(value: object) -> object:
-    return value if _is_readable(TrialStatus, value) else None
+    return _read(TrialStatus, value)
 
 
 # Others write these. What cannot be read of theirs must not make the operator's own part of the status unreadable.
