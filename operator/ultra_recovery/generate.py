@@ -14,6 +14,7 @@ from ultra_recovery.apis.kinds import KINDS, Kind
 from ultra_recovery.apis.meta import GROUP
 from ultra_recovery.apis.reference import custom_resources_page, reasons_page
 from ultra_recovery.apis.schema import crd
+from ultra_recovery.breaker_page import breaker_table_page
 
 CRD_FOLDER = Path("crds")
 REFERENCE_FOLDER = Path("docs/reference")
@@ -59,6 +60,7 @@ def generated_files() -> dict[Path, str]:
         **{CRD_FOLDER / f"{GROUP}_{kind.plural}.yaml": crd_text(kind) for kind in KINDS},
         REFERENCE_FOLDER / "custom-resources.md": custom_resources_page(KINDS),
         REFERENCE_FOLDER / "reasons.md": reasons_page(),
+        REFERENCE_FOLDER / "breaker-table.md": breaker_table_page(),
     }
 
 

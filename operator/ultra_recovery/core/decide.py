@@ -10,9 +10,11 @@ from ultra_recovery.apis.policy_status import IncidentState, IncidentStatus
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_policy import Mode
 from ultra_recovery.apis.recovery_run import Cause, RecoveryRunSpec
+from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core import naming
 from ultra_recovery.core.facts import PolicyFacts
 from ultra_recovery.core.incident import IncidentStep, step_incident
+from ultra_recovery.core.objects import Run
 from ultra_recovery.core.refusal import Refusal
 from ultra_recovery.core.run_gates import attempts_of, first_refusal
 from ultra_recovery.core.signals import SignalState, next_change
@@ -76,7 +78,7 @@ def decide(facts: PolicyFacts, action_class: ActionClass, now: datetime) -> Deci
     look = _earliest(step.next_look, next_change(facts.signals))
     active = facts.active_run
     if active is not None:
-        return Decision(DecisionKind.WAIT, Reason.RUN_ACTIVE, f"run {active.meta.key.name} is active", step, look)
+        return Decision(DecisionKind.WAIT, Reason.RUN_ACTIVE, _tell_active(active), step, look)
     incident = step.incident
     if incident is None or incident.state is IncidentState.CLOSED:
         return _quiet(facts, step, look)
@@ -87,6 +89,15 @@ def decide(facts: PolicyFacts, action_class: ActionClass, now: datetime) -> Deci
     if refusal is not None:
         return _hold(refusal, step, look)
     return _start(facts, incident, step)
+
+
+def _tell_active(run: Run) -> str:
+    """The run, and what it waits for: whoever looks at the policy should not have to look at the run, too."""
+    status = run.status
+    waits = status.phase is not None and status.phase is not RunPhase.RUNNING
+    held = bool(status.steps) and status.steps[-1].waiting_since is not None
+    why = f", {status.reason}: {status.message}" if (waits or held) and status.message else ""
+    return f"run {run.meta.key.name} is active{why}"
 
 
 def _quiet(facts: PolicyFacts, step: IncidentStep, look: datetime | None) -> Decision:

@@ -28,7 +28,7 @@ from ultra_recovery.core.facts import RunFacts
 from ultra_recovery.core.refusal import Problem, Refusal
 from ultra_recovery.core.run_pending import pending_problem, pending_refusal, waits_for
 from ultra_recovery.core.run_rehearsal import rehearse
-from ultra_recovery.core.signals import all_clear
+from ultra_recovery.core.signals import all_clear, all_muted, next_change
 from ultra_recovery.core.step import advance_step
 
 LEASE_RETRY = timedelta(seconds=2)
@@ -55,7 +55,7 @@ class Advance:
 
 
 def stop_request(facts: RunFacts) -> Problem | None:
-    """Whether somebody wants the run to stop: by annotation, through the policy, the namespace or the operator."""
+    """Whether somebody wants the run to stop: by annotation, through the policy, a breaker, the namespace or all."""
     if CANCEL_ANNOTATION in facts.run.meta.annotations:
         return Problem(Reason.CANCEL_REQUESTED, "cancelled by annotation")
     if facts.run.meta.deleting:
@@ -65,6 +65,8 @@ def stop_request(facts: RunFacts) -> Problem | None:
         return Problem(Reason.POLICY_GONE, "the policy was deleted")
     if policy.spec is not None and policy.spec.mode is Mode.PAUSED:
         return Problem(Reason.PAUSED, "the policy was paused")
+    if facts.triggered and all_muted(facts.signals):
+        return Problem(Reason.OVERRIDDEN, "; ".join(signal.message for signal in facts.signals))
     return facts.rails.paused
 
 
@@ -114,6 +116,9 @@ def _pending(facts: RunFacts, spec: RecoveryRunSpec, find_planner: FindPlanner, 
     if facts.triggered and all_clear(facts.signals):
         return cancelled(Reason.SELF_RECOVERED, "the signals cleared before the first effect")
     refusal = pending_refusal(facts, spec, now)
+    if refusal is not None and refusal.reason is Reason.NOT_FIRING and facts.triggered:
+        # Its incident is open and not all is clear: the leader has just started, and every `for` begins anew.
+        return Advance(status, next_look=min(next_change(facts.signals) or now + LEASE_RETRY, expires_at))
     if refusal is not None:
         return _refused(status, spec, refusal, expires_at, now)
     return Advance(rehearse(facts, find_planner, now)) if spec.dry_run else _take_lease(facts, expires_at, now)

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 RESYNC = 30.0
 """Seconds between lists of every kind: what the watch lost is noticed within this time."""
+_EARLY = 3.0
+"""Seconds to the second list. kopf begins to watch with a list of its own, a moment after our first one; what is
+deleted between the two shows in no event, and would be a ghost for half a minute."""
 STALE_AFTER = 90.0
 """Without a whole list for this many seconds the table counts as stale."""
 _RETRY = 1.0
@@ -91,10 +94,12 @@ class Engine:
             group.create_task(self._leadership.run(self._lead))
 
     async def _keep_level(self) -> None:
+        pause = _EARLY
         while True:
             try:
                 await self.resync()
-                await self._clock.sleep(RESYNC)
+                await self._clock.sleep(pause)
+                pause = RESYNC
             except ApiError as error:
                 log.warning("could not list", extra={"error": str(error)})
                 await self._clock.sleep(_RETRY)
@@ -114,6 +119,7 @@ class Engine:
         self._tell_leading(term, leads=True)
         try:
             await self._sync_until_done()
+            self._runs.recall()
             for kind in (Kind.BREAKER, Kind.POLICY, Kind.RUN):
                 for item in self._table.select(kind):
                     self._enqueue(item.meta.key)

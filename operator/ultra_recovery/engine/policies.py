@@ -119,7 +119,8 @@ class Policies:
         """The target's Lease is the last gate and the only one that costs a request: asked when all others agree."""
         reference = spec.target_ref
         target = Key(Kind(reference.kind), facts.policy.meta.key.namespace, reference.name)
-        return replace(facts, lease_holder=await self._leases.holder(target))
+        holder = await self._leases.holder(target)
+        return replace(facts, lease_holder=self._gatherer.name_of(target.namespace, holder) if holder else "")
 
     async def _record(
         self, key: Key, facts: PolicyFacts, decision: Decision, request: ResetRequest, now: datetime

@@ -83,8 +83,10 @@ class WorkQueue:
     async def _wait(self) -> None:
         idle = [due for due, key in self._heap[:1] if key not in self._busy]
         delay = max(idle[0] - self._clock.boottime(), 0.0) if idle else (0.05 if self._heap else None)
+        # Not wait_for: on Python 3.11 it loses a cancellation that comes together with the event.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), delay)
+            async with asyncio.timeout(delay):
+                await self._wake.wait()
 
     async def _handle(self, key: Key) -> None:
         try:
