@@ -186,17 +186,14 @@ def read_health(target: TargetFacts, breakers: Mapping[str, Snapshot | None], no
 
 
 def is_quiet(snapshot: Snapshot | None) -> bool:
-    """Whether this is an external target that is fine so far, and of which nobody says anything now.
+    """Whether this is an external target that is fine so far, and nobody says anything against it now.
 
-    Its callers report when something changes. To wait for a report of one that is well would be in vain.
+    Its callers report when something changes. To wait for fresh reports of one that is well would be in vain.
     """
-    return (
-        snapshot is not None
-        and snapshot.external
-        and snapshot.state is BreakerState.CLOSED
-        and snapshot.last is None
-        and not snapshot.unconfirmed
-    )
+    if snapshot is None or not snapshot.external or snapshot.unconfirmed:
+        return False
+    failed = snapshot.last is not None and snapshot.last.outcome is Outcome.FAILURE
+    return snapshot.state is BreakerState.CLOSED and not failed
 
 
 def _availability(target: TargetFacts, now: datetime) -> Signal:

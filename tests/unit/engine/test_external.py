@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import copy
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from tests.unit.engine.world import BREAKER, WEB, World
+from tests.unit.engine.world import BREAKER, World
 from ultra_recovery.adapters.memory import MemoryApi
 from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerStatus
 from ultra_recovery.apis.meta import format_time
 from ultra_recovery.apis.reasons import ConditionType, Reason
-from ultra_recovery.core.objects import Key, Kind
 from ultra_recovery.core.probe import Outcome
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
@@ -267,69 +265,6 @@ async def test_an_override_stands_above_reports(world: World, over: str, state: 
         would = status(world).would_be
         assert (would.state if would is not None else None) is (OPEN if over == "MetricsOnly" else None)
     assert world.prober.calls == []
-
-
-def blocked(world: World) -> str | None:
-    found = [item for item in world.read_policy().status.conditions if item.type == ConditionType.BLOCKED]
-    return found[0].reason if found else None
-
-
-def depend(world: World, **spec: Any) -> Key:
-    """Web depends on the external target, and one of its pods hangs."""
-    world.workloads.deployment("shop", "web", 3)
-    world.policy(dependencies=[{"breaker": "db"}], **spec)
-    return world.workloads.pods(WEB)[0]
-
-
-async def test_a_dependency_that_nobody_reports_of_neither_vetoes_nor_is_waited_for(world: World):
-    pod = depend(world)
-    world.external()
-    async with world.operator():
-        await reaches(world, CLOSED)
-        world.workloads.set_ready(pod, False)
-        await world.until(lambda: any(run.had_effect for run in world.runs()), 30)
-    assert world.prober.calls == []
-
-
-async def test_the_newest_report_vetoes_while_it_is_a_failure_and_not_silent(world: World):
-    pod = depend(world)
-    world.external()
-    async with world.operator():
-        await reaches(world, CLOSED)
-        world.report("a", failures=1)
-        await world.clock.sleep(1)
-        world.workloads.set_ready(pod, False)
-        await world.until(lambda: blocked(world) == Reason.DEPENDENCY_OPEN, 30)
-        await world.clock.sleep(20)
-        assert world.runs() == []
-        world.report("b", successes=1)
-        await world.until(lambda: any(run.had_effect for run in world.runs()), 30)
-
-
-async def test_the_veto_of_a_report_ends_when_it_is_a_minute_old(world: World):
-    pod = depend(world)
-    world.external()
-    async with world.operator():
-        await reaches(world, CLOSED)
-        world.report("a", failures=1)
-        world.workloads.set_ready(pod, False)
-        took = await world.until(lambda: any(run.had_effect for run in world.runs()), 90)
-    assert 55 <= took <= 75
-
-
-async def test_reports_of_a_breaker_do_not_make_policies_look(world: World):
-    depend(world)
-    world.external()
-    async with world.operator():
-        await reaches(world, CLOSED)
-        world.report("a", failures=1)
-        await world.clock.sleep(5)
-        seen: list[Key] = []
-        world.store.control(lambda kind, document, deleted: seen.append(kind) if kind is Kind.POLICY else None)
-        for count in range(2, 5):
-            world.report("a", failures=count)
-            await world.clock.sleep(1)
-        assert seen == []
 
 
 async def test_a_probe_never_answers_for_an_external_target(world: World):
