@@ -15,6 +15,8 @@ from ultra_recovery.apis.meta import GROUP
 from ultra_recovery.apis.reference import custom_resources_page, reasons_page
 from ultra_recovery.apis.schema import crd
 from ultra_recovery.breaker_page import breaker_table_page
+from ultra_recovery.gates_page import gates_page
+from ultra_recovery.operator_page import metrics_page, settings_page
 
 CRD_FOLDER = Path("crds")
 REFERENCE_FOLDER = Path("docs/reference")
@@ -61,6 +63,9 @@ def generated_files() -> dict[Path, str]:
         REFERENCE_FOLDER / "custom-resources.md": custom_resources_page(KINDS),
         REFERENCE_FOLDER / "reasons.md": reasons_page(),
         REFERENCE_FOLDER / "breaker-table.md": breaker_table_page(),
+        REFERENCE_FOLDER / "gates.md": gates_page(),
+        REFERENCE_FOLDER / "settings.md": settings_page(),
+        REFERENCE_FOLDER / "metrics.md": metrics_page(),
     }
 
 

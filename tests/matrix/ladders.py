@@ -23,6 +23,7 @@ REPAIR = {
         },
     },
 }
+REPORTED = {"name": "reported", "errorReported": {"errorTypes": ["NONE"]}}
 RESTART = {"name": "restart", "action": {"restartPods": {}}, "timeout": "6s"}
 
 
@@ -120,5 +121,6 @@ LADDERS = (
         closed("web-1-1"),
     ),
     Scenario("dry run", {"web": 3}, (policy(mode="DryRun"),), hang(1), ended("web-1-1")),
-    Scenario("by hand", {"web": 3}, (policy(mode="Manual"),), _by_hand, ended("by-hand")),
+    # Its trigger never fires by itself: whether an incident opens beside the run would be a matter of chance.
+    Scenario("by hand", {"web": 3}, (policy(mode="Manual", triggers=[REPORTED]),), _by_hand, ended("by-hand")),
 )

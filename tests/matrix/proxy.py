@@ -147,7 +147,11 @@ class Proxy:
         async with self._upstream.forward("GET", request.path_qs, headers, b"") as source:
             kept = {"Content-Type": source.headers.get("Content-Type", "application/json")}
             response = web.StreamResponse(status=source.status, headers=kept)
-            await response.prepare(request)
+            try:
+                await response.prepare(request)
+            except ConnectionResetError:
+                # The operator that asked was killed meanwhile.
+                return response
             pump = asyncio.ensure_future(self._pump(source, response))
             struck = asyncio.ensure_future(self.watches.until_struck())
             self._watches |= {pump, struck}

@@ -195,7 +195,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.MANUAL: "The policy's mode is Manual: it acts only on runs that a person creates.",
     Reason.EXCLUDED: "The target carries the label recovery.ultra.dev/exclude=true.",
     Reason.DRY_RUN_RECORDED: "The policy's mode is DryRun and a run of this incident has recorded what would be done.",
-    Reason.DEPENDENCY_OPEN: "A dependency is down, so restarting the target's pods would not help.",
+    Reason.DEPENDENCY_OPEN: "A dependency is down, or back for less than 10 s; restarting pods would not help.",
     Reason.AWAITING_PROBE: "A dependency is being probed right now; the step waits for the answer.",
     Reason.BREAKER_LEASED: "Another run works on the same dependency.",
     Reason.OVERRIDDEN: "The breaker that had fired was overridden by a person; it neither fires nor clears.",

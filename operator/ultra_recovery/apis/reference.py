@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ultra_recovery.apis.kinds import Kind
 from ultra_recovery.apis.meta import API_VERSION
+from ultra_recovery.apis.reason_groups import grouped_reasons
 from ultra_recovery.apis.reasons import CONDITION_SENTENCES, REASON_SENTENCES
 from ultra_recovery.apis.schema import LIST_TYPE, RULES, Schema, root_schema
 
@@ -38,7 +39,10 @@ def custom_resources_page(kinds: Sequence[Kind]) -> str:
 def reasons_page() -> str:
     """The page with every condition and every reason."""
     conditions = table(("Condition", "Meaning"), [(f"`{kind}`", text) for kind, text in CONDITION_SENTENCES.items()])
-    reasons = table(("Reason", "Meaning"), [(f"`{reason}`", text) for reason, text in REASON_SENTENCES.items()])
+    groups = []
+    for title, reasons in grouped_reasons().items():
+        rows = [(f"`{reason}`", REASON_SENTENCES[reason]) for reason in reasons]
+        groups += [f"### {title}\n", table(("Reason", "Meaning"), rows)]
     return "\n".join(
         [
             HEADER,
@@ -47,8 +51,9 @@ def reasons_page() -> str:
             "## Conditions\n",
             conditions,
             "## Reasons\n",
-            "They stand in conditions, in `status.reason`, in `status.lastDecision.reason` and in Events.\n",
-            reasons,
+            "They stand in conditions, in `status.reason`, in `status.lastDecision.reason` and in Events. The gates",
+            "in their order: [gates](gates.md).\n",
+            *groups,
         ]
     )
 

@@ -59,6 +59,7 @@ class Snapshot:
         last: the latest result, None before the first probe; of an external target the newest report, None while
             nobody reports.
         good_since: begin of the current row of successes, None while the latest result is not one.
+        failed_at: when the latest failure was seen by this process, None when it has seen none.
         changed_at: when the last result was taken, while HalfOpen: for the clock of the trial.
         calls: the window's calls; only while Closed by the table, forgotten at every transition.
         override: what a person decided, while that is in force.
@@ -80,6 +81,7 @@ class Snapshot:
     confirming: bool = False
     last: ProbeResult | None = None
     good_since: datetime | None = None
+    failed_at: datetime | None = None
     changed_at: datetime | None = None
     calls: tuple[Call, ...] = ()
     override: Override | None = None
@@ -189,7 +191,8 @@ def observe(snapshot: Snapshot, happening: Happening, spec: CircuitBreakerSpec, 
     good_since = (snapshot.good_since or result.started_at) if result.outcome is Outcome.SUCCESS else None
     counts = snapshot.state is BreakerState.CLOSED and snapshot.override is None
     calls = record_call(snapshot.calls, result, spec.window) if counts else ()
-    return replace(noted, last=result, good_since=good_since, calls=calls)
+    failed_at = result.finished_at if result.outcome is Outcome.FAILURE else snapshot.failed_at
+    return replace(noted, last=result, good_since=good_since, failed_at=failed_at, calls=calls)
 
 
 def _hear(snapshot: Snapshot, reports: Reports) -> Snapshot:
@@ -199,7 +202,8 @@ def _hear(snapshot: Snapshot, reports: Reports) -> Snapshot:
         return replace(snapshot, last=latest)
     good = latest is not None and latest.outcome is Outcome.SUCCESS
     began = snapshot.good_since or (latest.started_at if latest is not None else None)
-    return replace(snapshot, last=latest, good_since=began if good else None)
+    failed = latest.finished_at if latest is not None and not good else snapshot.failed_at
+    return replace(snapshot, last=latest, good_since=began if good else None, failed_at=failed)
 
 
 def report_happenings(

@@ -30,6 +30,7 @@ from ultra_recovery.core.run_pending import pending_problem, pending_refusal, wa
 from ultra_recovery.core.run_rehearsal import rehearse
 from ultra_recovery.core.signals import all_clear, all_muted, next_change
 from ultra_recovery.core.step import advance_step
+from ultra_recovery.core.step_context import deadline_of
 
 LEASE_RETRY = timedelta(seconds=2)
 FindPlanner = Callable[[Action], Planner | None]
@@ -146,12 +147,23 @@ def _take_lease(facts: RunFacts, expires_at: datetime, now: datetime) -> Advance
     return Advance(record.start(status, now))
 
 
+def _without_lease(facts: RunFacts, now: datetime) -> Advance:
+    """Without the target's Lease nothing is done or judged; the end of the run does not wait for it."""
+    status = facts.run.status
+    if facts.lease_held is None or status.plan is None or now < deadline_of(status, status.plan, now):
+        return Advance(status, wants_lease=True, next_look=now + LEASE_RETRY)
+    acted = facts.had_effect or any(effect.outcome is None for step in status.steps for effect in step.effects)
+    phase = RunPhase.INCONCLUSIVE if acted else RunPhase.CANCELLED
+    message = f"limits.timeout is over, and the target's Lease was held by run {facts.lease_holder}"
+    return Advance(record.finish(status, phase, Reason.TARGET_LEASED, message, now))
+
+
 def _running(facts: RunFacts, find_planner: FindPlanner, now: datetime) -> Advance:
     """While it runs: the target must still be the same and the Lease ours; the rest is the current step's."""
     status = facts.run.status
     awaits = status.phase is RunPhase.AWAITING_APPROVAL
     if not awaits and not facts.lease_held:
-        return Advance(status, wants_lease=True, next_look=now + LEASE_RETRY)
+        return _without_lease(facts, now)
     workload = facts.target.workload
     if workload is None or workload.meta.deleting or (status.target and workload.meta.uid != status.target.uid):
         message = "the target was deleted, or recreated under the same name"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ultra_recovery.apis.circuit_breaker import BreakerState
 from ultra_recovery.apis.trigger import PodUnhealthyReason, PodUnhealthyTrigger, Trigger
 from ultra_recovery.core.breaker_state import Snapshot
-from ultra_recovery.core.health import PodHealth, PodHistory, judge_pod, trouble_since
+from ultra_recovery.core.health import PodHealth, PodHistory, grace_ends, judge_pod, trouble_since
 from ultra_recovery.core.objects import Pod
 from ultra_recovery.core.probe import Outcome
 from ultra_recovery.core.target import TargetFacts
@@ -39,6 +39,7 @@ class Signal:
         fires_at: when a PENDING signal will fire.
         fresh_at: when the latest observation behind this was made.
         pods: UIDs of the pods that are unhealthy for long enough.
+        look_at: when the passing of time alone may make trouble of a pod.
         muted: a person's override keeps it from saying anything.
     """
 
@@ -51,6 +52,7 @@ class Signal:
     fresh_at: datetime | None = None
     pods: frozenset[str] = frozenset()
     muted: bool = False
+    look_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,12 @@ def _circuit_open(trigger: Trigger, breaker: str, observed: Observed, now: datet
 def _pod_unhealthy(trigger: Trigger, spec: PodUnhealthyTrigger, observed: Observed, now: datetime) -> Signal:
     if not observed.target_known:
         return Signal(trigger.name, SignalState.UNKNOWN, "the target cannot be read")
+    ends = [grace_ends(pod, spec.startup_grace, now) for pod in observed.pods]
+    look_at = min((end for end in ends if end is not None), default=None)
+    return replace(_judge_pods(trigger, spec, observed, now), look_at=look_at)
+
+
+def _judge_pods(trigger: Trigger, spec: PodUnhealthyTrigger, observed: Observed, now: datetime) -> Signal:
     troubles = [(pod, found) for pod in observed.pods if (found := _trouble(spec, observed, pod, now))]
     if not troubles:
         state, message, good = _quiet(observed)
@@ -181,7 +189,10 @@ def _held(since: datetime, hold: timedelta, now: datetime) -> tuple[SignalState,
 
 
 def read_health(target: TargetFacts, breakers: Mapping[str, Snapshot | None], now: datetime) -> tuple[Signal, ...]:
-    """What a run without triggers is verified by: the target available, and all dependencies good."""
+    """What a run without triggers goes by: the target available, and all dependencies good.
+
+    Its unhealthy pods are those that a podUnhealthy trigger with default values would fire for.
+    """
     return (_availability(target, now), *(_dependency(name, item) for name, item in sorted(breakers.items())))
 
 
@@ -221,6 +232,11 @@ def _dependency(name: str, snapshot: Snapshot | None) -> Signal:
     message = f"dependency {name}: {snapshot.last.message}"
     state = SignalState.CLEAR if good_since is not None else SignalState.FIRING
     return Signal(name, state, message, good_since=good_since, fresh_at=snapshot.last.finished_at)
+
+
+def next_trouble(signals: Sequence[Signal]) -> datetime | None:
+    """When to look again although nobody tells that anything changed."""
+    return min((signal.look_at for signal in signals if signal.look_at is not None), default=None)
 
 
 def any_firing(signals: Sequence[Signal]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ultra_recovery.apis.meta import GROUP
 from ultra_recovery.apis.reasons import Reason
+from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core.errors import ApiError
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import AnyObject, Key, Kind, Pod, Policy, Run
@@ -78,11 +79,13 @@ class Engine:
         """Whether the table may be far from the truth."""
         return self._clock.boottime() - self._synced_at > STALE_AFTER
 
-    def active_runs(self) -> dict[tuple[str, str], int]:
-        """How many runs are not completed, by namespace and policy, for all policies there are."""
+    def active_runs(self, phase: RunPhase | None = None) -> dict[tuple[str, str], int]:
+        """How many runs are not completed, or are in a phase, by namespace and policy, for all policies there are."""
         counts = {(item.meta.key.namespace, item.meta.key.name): 0 for item in self._table.select(Kind.POLICY)}
         for item in self._table.select(Kind.RUN):
-            if isinstance(item, Run) and not item.completed and item.spec is not None:
+            if not isinstance(item, Run) or item.completed or item.spec is None:
+                continue
+            if phase in (None, item.status.phase):
                 key = (item.meta.key.namespace, item.spec.policy_name)
                 counts[key] = counts.get(key, 0) + 1
         return counts

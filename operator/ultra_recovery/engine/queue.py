@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 Worker = Callable[[Key], Awaitable[float | None]]
 _CONFLICT_DELAY = 0.1
 _FIRST_DELAY, _MAX_DELAY = 0.5, 5.0
-_SHORTEST_WAIT = 0.001
-"""A clock that rounds must not be asked to wait for less than it can tell apart: that would be no wait at all."""
+_TICK = 0.001
+"""The shortest wait: rounding must not make a moment that is about to come into many waits of nothing."""
 _LONGEST_HOLD = 30.0
 """A server that asks for more than this is asked again all the same."""
 
@@ -84,7 +84,7 @@ class WorkQueue:
 
     async def _wait(self) -> None:
         idle = [due for due, key in self._heap[:1] if key not in self._busy]
-        delay = max(idle[0] - self._clock.boottime(), _SHORTEST_WAIT) if idle else (0.05 if self._heap else None)
+        delay = max(idle[0] - self._clock.boottime(), _TICK) if idle else (0.05 if self._heap else None)
         # Not wait_for: on Python 3.11 it loses a cancellation that comes together with the event.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay):

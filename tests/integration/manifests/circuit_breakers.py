@@ -201,7 +201,7 @@ BAD_RULES = [
         "supported values",
     ),
     bad("override", {"state": "Disabled", "until": "tomorrow"}, "spec.override.until", "must be of type date-time"),
-    bad("override", {"state": "Disabled", "until": 1767225600}, "spec.override.until", "must be of type string"),
+    bad("override", {"state": "Disabled", "until": 1767225600}, "spec.override.until", "must be of type date-time"),
     bad("override", {"state": "Disabled", "for": "1h"}, "spec.override.for", "unknown field"),
     bad(
         "override",

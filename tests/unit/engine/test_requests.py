@@ -10,6 +10,7 @@ from tests.unit.engine.world import NS, World
 from ultra_recovery.apis.meta import API_VERSION, APPROVE_ANNOTATION, CANCEL_ANNOTATION, REJECT_ANNOTATION
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.run_status import EffectOutcome, RunPhase, StepResult
+from ultra_recovery.core.decide import DecisionKind
 from ultra_recovery.core.objects import Key, Kind, Run
 from ultra_recovery.core.probe import Outcome
 
@@ -41,6 +42,11 @@ def ill(world: World) -> None:
 async def ended(world: World, key: Key) -> Run:
     await world.until(lambda: world.run(key).completed, 400)
     return world.run(key)
+
+
+def _decision(world: World) -> tuple[str, str] | None:
+    last = world.read_policy().status.last_decision
+    return (last.decision, last.reason) if last else None
 
 
 async def phase(world: World, wanted: RunPhase) -> Run:
@@ -169,6 +175,7 @@ async def test_an_approval_lets_the_step_act_and_its_wait_costs_no_time():
         ill(world)
         run = await phase(world, RunPhase.AWAITING_APPROVAL)
         await world.until(lambda: not world.leases())
+        await world.until(lambda: _decision(world) == (DecisionKind.HOLD, Reason.AWAITING_APPROVAL))
         await world.clock.sleep(400)
         world.annotate(run.meta.key, APPROVE_ANNOTATION, "restart")
         run = await ended(world, run.meta.key)
