@@ -74,6 +74,13 @@ class Objects(Protocol):
     async def list(self, kind: Kind) -> tuple[str, Sequence[Mapping[str, Any]]]:
         """All objects of a kind as raw documents and the resourceVersion of the list; may be served from a cache."""
 
+    async def read_object(self, key: Key) -> Mapping[str, Any]:
+        """One object as it is now, never from a cache.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+
     async def create_run(self, namespace: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """Create a RecoveryRun and return it as stored.
 

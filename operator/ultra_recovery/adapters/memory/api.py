@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from ultra_recovery.adapters.memory.faults import CrashError, Faults, Request
 from ultra_recovery.adapters.memory.jobs import store_job
+from ultra_recovery.adapters.memory.reporters import apply_reporter
 from ultra_recovery.adapters.memory.store import MemoryStore, timestamp
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerStatus
 from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
@@ -73,6 +75,14 @@ class MemoryApi:
 
         return await self._request("list", kind, "", "", handle, mutating=False)
 
+    async def read_object(self, key: Key) -> Mapping[str, Any]:
+        """A copy of one document."""
+        handle = functools.partial(self._copy, key)
+        return await self._request("get", key.kind, key.namespace, key.name, handle, mutating=False)
+
+    def _copy(self, key: Key) -> Mapping[str, Any]:
+        return copy.deepcopy(self.store.find(key))
+
     async def create_run(self, namespace: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """Store a run. As a server does, it drops the status and refuses a spec that does not fit."""
 
@@ -112,6 +122,14 @@ class MemoryApi:
             return self.store.change(key, lambda item: item.__setitem__("status", copy.deepcopy(result)))
 
         return await self._request("status", key.kind, key.namespace, key.name, handle)
+
+    async def apply_reporter(self, key: Key, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Apply the entry of one reporter to the status of a breaker, as its own field manager does."""
+
+        def handle() -> Mapping[str, Any]:
+            return apply_reporter(self.store, key, entry)
+
+        return await self._request("apply", key.kind, key.namespace, key.name, handle)
 
     # Cluster
 
