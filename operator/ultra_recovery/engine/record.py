@@ -8,7 +8,7 @@ from typing import Any
 
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerStatus
 from ultra_recovery.apis.meta import ApiType
-from ultra_recovery.core.errors import NotFound
+from ultra_recovery.core.errors import ApiError
 from ultra_recovery.core.notices import Notice
 from ultra_recovery.core.objects import Breaker, Policy, Run, encode_status
 from ultra_recovery.core.parsing import parse
@@ -48,11 +48,11 @@ class Recorder:
         return stored if isinstance(stored, Breaker | Policy | Run) else item
 
     async def reread(self, item: Breaker) -> Breaker | None:
-        """The breaker as the server has it now, also put into the table; None when it is gone."""
+        """The breaker as the server has it now, also put into the table; None when it is gone or cannot be read now."""
         key = item.meta.key
         try:
             document = await self._objects.read_object(key)
-        except NotFound:
+        except ApiError:
             return None
         self._table.apply(key.kind, document)
         fresh = parse(key.kind, document)
