@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from ultra_recovery.apis.trigger import ERROR_TYPE
 
@@ -23,7 +23,20 @@ ServiceName = Annotated[
         examples=["openai", "shop/orders-db"],
     ),
 ]
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 2.0 is a whole one, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Epoch = Annotated[int, Field(ge=0, le=2**53 - 1), BeforeValidator(_whole)]
 Text = Annotated[str, Field(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+Context = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=CONTEXT_KEY)], Text],
+    Field(max_length=16, json_schema_extra={"additionalProperties": False}),
+]
 
 
 class Body(BaseModel):
@@ -46,11 +59,11 @@ class ReportBody(Body):
     outcome: Literal["success", "failure", "neutral"] = Field(
         description="success, failure, or neutral: a 429, a cancelled call, a mistake of the caller."
     )
-    count: int = Field(default=1, ge=1, le=10_000, description="How many calls in a row ended so.")
-    epoch: int | None = Field(
+    count: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)] = Field(
+        default=1, description="How many calls in a row ended so."
+    )
+    epoch: Epoch | None = Field(
         default=None,
-        ge=0,
-        le=2**53 - 1,
         description="The epoch in which the calls were made; calls of an older one are dropped.",
     )
     message: Text | None = Field(
@@ -62,7 +75,7 @@ class TrialBody(Body):
     """Which breaker to try."""
 
     service_name: ServiceName
-    epoch: int | None = Field(default=None, ge=0, le=2**53 - 1, description="The epoch that the caller knows.")
+    epoch: Epoch | None = Field(default=None, description="The epoch that the caller knows.")
 
 
 class ScopeBody(Body):
@@ -89,12 +102,10 @@ class TriggerBody(Body):
         description="Name of a policy, of its target, or of a breaker that it depends on; or namespace/name.",
         examples=["custom-service"],
     )
-    context: Annotated[dict[Annotated[str, StringConstraints(pattern=CONTEXT_KEY)], Text], Field(max_length=16)] = (
-        Field(
-            default_factory=dict,
-            description="What is known besides, as words; steps get it.",
-            examples=[{"additional": "recovery parameters"}],
-        )
+    context: Context = Field(
+        default_factory=dict,
+        description="What is known besides, as words; steps get it.",
+        examples=[{"additional": "recovery parameters"}],
     )
     reason: Annotated[str, Field(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = Field(
         default=None, description="Why, in words for people."
@@ -105,6 +116,12 @@ class TriggerBody(Body):
         description="Also pass the maintenance window, the veto of an open dependency, storm and quorum. Needs the "
         "scope force, and a reason.",
     )
+
+    @model_validator(mode="after")
+    def _force_has_a_reason(self) -> TriggerBody:
+        if self.force and not self.reason:
+            raise ValueError("force needs a reason: say why the safety rails are to be passed")
+        return self
 
 
 class ApproveBody(Body):

@@ -184,7 +184,8 @@ def _check_json(body: bytes) -> None:
         document = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError):
         raise Problem(ProblemType.MALFORMED, "the body is no JSON in UTF-8, or has a key twice") from None
-    if not isinstance(document, dict):
+    # null is a body that is left out.
+    if document is not None and not isinstance(document, dict):
         raise Problem(ProblemType.INVALID_REQUEST, "the body must be a JSON object, such as {}", errors=[])
 
 

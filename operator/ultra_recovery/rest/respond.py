@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from fastapi import Query, Request, Response
 
 from ultra_recovery.rest.answers import Answer, as_json
 from ultra_recovery.rest.cache import Order
-from ultra_recovery.rest.problems import MEDIA_TYPE, Problem, ProblemType
+from ultra_recovery.rest.problems import MEDIA_TYPE, Problem
 
 JSON = "application/json"
 DEFAULT_PAGE = 100
@@ -23,8 +22,8 @@ Continue = Annotated[
     str | None,
     Query(
         alias="continue",
-        max_length=1024,
-        pattern=r"^[A-Za-z0-9_-]+$",
+        max_length=340,
+        pattern=r"^[0-9]{1,18}~[a-z0-9-]{1,63}~[a-z0-9.-]{1,253}$",
         description="The member `continue` of the page before.",
     ),
 ]
@@ -59,27 +58,16 @@ def joined(freshness: Mapping[str, object], rest: bytes) -> bytes:
 
 def encode_place(order: Order) -> str:
     """The place of the last item of a page, as callers send it back."""
-    return base64.urlsafe_b64encode(json.dumps(order).encode()).decode().rstrip("=")
+    first, namespace, name = order
+    return f"{round(-first * 1_000_000)}~{namespace}~{name}"
 
 
 def decode_place(text: str | None) -> Order | None:
-    """The place that a caller sends.
-
-    Raises:
-        Problem: it did not come from us.
-    """
+    """The place that a caller sends; the pattern of the parameter has seen to its form."""
     if text is None:
         return None
-    try:
-        first, namespace, name = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if isinstance(first, int | float) and isinstance(namespace, str) and isinstance(name, str):
-            return (float(first), namespace, name)
-    except (ValueError, TypeError, RecursionError):
-        pass
-    message = "use the member `continue` of the page before, as it is"
-    raise Problem(
-        ProblemType.INVALID_REQUEST, f"continue: {message}", errors=[{"field": "query.continue", "message": message}]
-    )
+    first, namespace, name = text.split("~")
+    return (-int(first) / 1_000_000, namespace, name)
 
 
 def problem_answer(problem: Problem, request_id: str) -> Response:

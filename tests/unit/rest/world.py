@@ -50,7 +50,7 @@ CALLERS = [
 class World:
     """A cluster in memory, the API in front of it, and its clock, which follows the loop."""
 
-    def __init__(self, folder: Path, *, kubernetes: bool = False) -> None:
+    def __init__(self, folder: Path, *, kubernetes: bool = False, failures: int = 20) -> None:
         self.clock = FakeClock()
         self.api = MemoryApi(self.clock)
         self.store = self.api.store
@@ -61,7 +61,7 @@ class World:
         file = TokenFile(self.tokens, self.clock)
         file.load()
         ways = [file, *([KubernetesTokens(self.reviewer, AUDIENCE, self.clock)] if kubernetes else [])]
-        door = Door(ways, FailureLimiter(self.clock))
+        door = Door(ways, FailureLimiter(self.clock, failures))
         self.services = build_services(self.api, self.api, door, self.clock, self.metrics)
         self.application = build_application(self.services, self.metrics.render)
         self.store.subscribe(self.services.cache.feed)
