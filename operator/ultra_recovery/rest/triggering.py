@@ -67,7 +67,7 @@ def knowing(policy: Policy, body: TriggerBody) -> list[Trigger]:
     return [
         trigger
         for trigger in triggers
-        if trigger.error_reported is not None and body.error_type in trigger.error_reported.error_types
+        if trigger.error_reported is not None and trigger.error_reported.knows(body.error_type, body.context)
     ]
 
 
@@ -86,7 +86,8 @@ def _concerned(policies: Sequence[Policy], body: TriggerBody) -> list[Policy]:
     )
     names = ", ".join(sorted(policy.meta.key.name for policy in policies))
     hint = f"known are {', '.join(known)}" if known else "none is known: add a trigger errorReported to the policy"
-    detail = f"no errorReported trigger of policy {names} knows {body.error_type}; {hint}"
+    with_context = " with this context" if body.error_type in known else ""
+    detail = f"no errorReported trigger of policy {names} knows {body.error_type}{with_context}; {hint}"
     raise Problem(ProblemType.NO_TRIGGER, detail, knownErrorTypes=known)
 
 
