@@ -56,15 +56,22 @@ class Trials:
         return self._later(item, "Contended")
 
     async def release(self, item: Breaker, caller: str) -> None:
-        """End the caller's trial, if it is theirs; whoever changed the breaker meanwhile knows better.
+        """End the caller's trial, if it is theirs. Under many writes it is left to expire.
 
         Raises:
+            Problem: the breaker is gone.
             ApiError: the API server did not answer.
         """
-        if trial_of(item).get("holder") == caller:
+        latest = self._cache.table.get(item.meta.key)
+        item = latest if isinstance(latest, Breaker) else item
+        for _ in range(_TRIES):
+            if trial_of(item).get("holder") != caller:
+                return
             try:
                 await self._write(item, None)
             except Conflict:
+                item = await self._fresh(item.meta.key)
+            else:
                 return
 
     def _without_writing(self, item: Breaker, caller: str, epoch: int | None) -> TrialAnswer | None:
