@@ -66,7 +66,7 @@ class Api:
             check=True,
         )
         text, _, code = done.stdout.rpartition("\n")
-        return Answer(int(code), json.loads(text) if text.startswith(("{", "[")) else text)
+        return Answer(int(code), json.loads(text) if text.startswith("{") else text)
 
     def post(self, path: str, body: dict[str, Any]) -> Answer:
         """A POST without a word about its type."""
@@ -87,7 +87,7 @@ def way_in() -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait()
+        process.communicate()
 
 
 def token_of(kube: Kube, account: str) -> str:
@@ -105,7 +105,8 @@ class Stream:
         )
         self.events: list[tuple[float, dict[str, Any]]] = []
         self.opened = threading.Event()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
         assert self.opened.wait(20), "the stream did not open"
 
     def _read(self) -> None:
@@ -119,3 +120,6 @@ class Stream:
         """End the stream."""
         self._process.terminate()
         self._process.wait()
+        self._thread.join(5)
+        if self._process.stdout is not None:
+            self._process.stdout.close()

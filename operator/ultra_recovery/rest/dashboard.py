@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -18,16 +18,65 @@ from ultra_recovery.rest.render import condition, moment, run_view, service_name
 
 PERIODS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 FAILED = frozenset({RunPhase.FAILED, RunPhase.ERROR, RunPhase.INCONCLUSIVE})
-_MOST_FAILURES = 20
+MOST_FAILURES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunFact:
+    """What trends need to know of a run; read from it once per version.
+
+    Attributes:
+        created: seconds since 1970.
+        to_recover: seconds from the fault to proven recovery, None when that is not known.
+        openings: breakers that opened for it, each with policy and incident.
+    """
+
+    namespace: str
+    created: float
+    phase: RunPhase | None
+    effect: bool
+    to_recover: float | None
+    openings: tuple[tuple[str, str, int], ...]
+
+
+def fact_of(item: Run) -> RunFact | None:
+    """The fact of a run; None for one that counts nowhere: a rehearsal, or one that cannot be read."""
+    spec, status, created = item.spec, item.status, item.meta.created_at
+    if spec is None or spec.dry_run or created is None:
+        return None
+    recovered, fault = status.recovered_at, status.fault_observed_at
+    openings: tuple[tuple[str, str, int], ...] = ()
+    if status.plan is not None and spec.incident is not None:
+        openings = tuple(
+            (trigger.circuit_open.breaker, spec.policy_name, spec.incident)
+            for trigger in status.plan.triggers
+            if trigger.circuit_open is not None
+        )
+    return RunFact(
+        item.meta.key.namespace,
+        created.timestamp(),
+        status.phase,
+        item.had_effect,
+        (recovered - fault).total_seconds() if recovered is not None and fault is not None else None,
+        openings,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a caller may see, at one moment. Runs from the newest on."""
+    """What a caller may see, at one moment.
+
+    Attributes:
+        active: the runs that are not completed.
+        failures: the latest runs that did not help, the newest first.
+        facts: of all runs.
+    """
 
     breakers: Sequence[Breaker]
     policies: Sequence[tuple[Policy, Workload | None]]
-    runs: Sequence[Run]
+    active: Sequence[Run]
+    failures: Sequence[Run]
+    facts: Sequence[RunFact]
     now: datetime
 
 
@@ -39,8 +88,8 @@ def dashboard(scene: Scene) -> dict[str, Any]:
             "dependencies": [_dependency(item) for item in scene.breakers],
             "workloads": [_workload(policy, workload) for policy, workload in scene.policies],
         },
-        "recent_failures": recent_failures(scene.runs),
-        "alerts": active_alerts(scene.breakers, [policy for policy, _ in scene.policies], scene.runs, scene.now),
+        "recent_failures": [run_view(item).model_dump(by_alias=True) for item in scene.failures],
+        "alerts": active_alerts(scene.breakers, [policy for policy, _ in scene.policies], scene.active, scene.now),
         "trends": trends(scene),
     }
 
@@ -48,8 +97,7 @@ def dashboard(scene: Scene) -> dict[str, Any]:
 def overview(scene: Scene) -> dict[str, Any]:
     """What is going on now."""
     states = Counter(str(item.status.state or "Unknown") for item in scene.breakers)
-    active = [item for item in scene.runs if not item.completed]
-    waiting = sum(item.status.phase is RunPhase.AWAITING_APPROVAL for item in active)
+    waiting = sum(item.status.phase is RunPhase.AWAITING_APPROVAL for item in scene.active)
     incidents = sum(
         policy.status.incident is not None and policy.status.incident.state is not IncidentState.CLOSED
         for policy, _ in scene.policies
@@ -61,7 +109,7 @@ def overview(scene: Scene) -> dict[str, Any]:
         "policies": len(scene.policies),
         "open_incidents": incidents,
         "needs_human": helpless,
-        "active_runs": len(active),
+        "active_runs": len(scene.active),
         "awaiting_approval": waiting,
     }
 
@@ -101,41 +149,24 @@ def _workload(policy: Policy, workload: Workload | None) -> dict[str, Any]:
     }
 
 
-def recent_failures(runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """The latest runs that did not help."""
-    found = []
-    for item in runs:
-        if item.status.phase in FAILED:
-            found.append(run_view(item).model_dump(by_alias=True))
-            if len(found) == _MOST_FAILURES:
-                break
-    return found
-
-
 def trends(scene: Scene) -> dict[str, Any]:
     """Figures over an hour, a day and a week, from the runs that exist: older ones may have been removed."""
-    spans: dict[str, list[Run]] = {name: [] for name in PERIODS}
-    for item in scene.runs:
-        if item.spec is None or item.spec.dry_run or item.meta.created_at is None:
-            continue
-        age = scene.now - item.meta.created_at
-        for name, period in PERIODS.items():
-            if age <= period:
-                spans[name].append(item)
-    return {name: _trend(found, scene, PERIODS[name]) for name, found in spans.items()}
+    now, found, shown = scene.now.timestamp(), scene.facts, {}
+    # From the longest period to the shortest, each from what the one before has left.
+    for name, period in sorted(PERIODS.items(), key=lambda pair: pair[1], reverse=True):
+        begin = now - period.total_seconds()
+        found = [fact for fact in found if fact.created >= begin]
+        shown[name] = _trend(found, scene, period)
+    return {name: shown[name] for name in PERIODS}
 
 
-def _trend(runs: Sequence[Run], scene: Scene, period: timedelta) -> dict[str, Any]:
-    phases = Counter(item.status.phase for item in runs)
+def _trend(facts: Sequence[RunFact], scene: Scene, period: timedelta) -> dict[str, Any]:
+    phases = Counter(fact.phase for fact in facts)
     succeeded, failed = phases[RunPhase.SUCCEEDED], sum(phases[phase] for phase in FAILED)
-    times = [
-        (item.status.recovered_at - item.status.fault_observed_at).total_seconds()
-        for item in runs
-        if item.status.recovered_at is not None and item.status.fault_observed_at is not None
-    ]
+    times = [fact.to_recover for fact in facts if fact.to_recover is not None]
     return {
-        "runs": len(runs),
-        "attempts": sum(item.had_effect for item in runs),
+        "runs": len(facts),
+        "attempts": sum(fact.effect for fact in facts),
         "succeeded": succeeded,
         "failed": failed,
         "cancelled": phases[RunPhase.CANCELLED],
@@ -144,24 +175,14 @@ def _trend(runs: Sequence[Run], scene: Scene, period: timedelta) -> dict[str, An
             "median": round(median(times), 3) if times else None,
             "longest": round(max(times), 3) if times else None,
         },
-        "circuit_openings": _openings(runs, scene, period),
+        "circuit_openings": _openings(facts, scene, period),
     }
 
 
-def _openings(runs: Sequence[Run], scene: Scene, period: timedelta) -> int:
+def _openings(facts: Sequence[RunFact], scene: Scene, period: timedelta) -> int:
     """Breakers that opened: those that runs were started for, once per incident, and those that are open now."""
-    seen: set[tuple[str, str]] = set()
-    openings: set[tuple[str, str, str, int]] = set()
-    for item in runs:
-        plan, spec = item.status.plan, item.spec
-        if plan is None or spec is None or spec.incident is None:
-            continue
-        namespace = item.meta.key.namespace
-        for trigger in plan.triggers:
-            if trigger.circuit_open is not None:
-                breaker = trigger.circuit_open.breaker
-                seen.add((namespace, breaker))
-                openings.add((namespace, breaker, spec.policy_name, spec.incident))
+    openings = {(fact.namespace, *opening) for fact in facts for opening in fact.openings}
+    seen = {(namespace, breaker) for namespace, breaker, _, _ in openings}
     now_open = sum(
         item.status.state is not None
         and item.status.state is not BreakerState.CLOSED
