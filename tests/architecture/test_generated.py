@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ultra_recovery.adapters.metrics import SERIES
+from ultra_recovery.adapters.rest_metrics import REST_SERIES
 from ultra_recovery.apis.reasons import CONDITION_SENTENCES, REASON_SENTENCES, ConditionType, Reason
 from ultra_recovery.generate import main
 
@@ -28,7 +29,7 @@ def test_reasons_are_written_as_kubernetes_writes_them():
     assert all(reason.value.isalnum() and reason.value[0].isupper() for reason in Reason)
 
 
-@pytest.mark.parametrize("series", SERIES, ids=lambda series: series.name)
+@pytest.mark.parametrize("series", [*SERIES, *REST_SERIES], ids=lambda series: series.name)
 def test_every_series_is_documented_with_its_labels(series):
     page = (PROJECT / "docs/reference/operator.md").read_text()
     assert f"| `{series.name}` | {', '.join(series.labels)}".rstrip() in page

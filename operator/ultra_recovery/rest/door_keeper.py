@@ -38,8 +38,9 @@ def require(*scopes: Scope) -> Callable[..., Awaitable[Caller]]:
         places = services.cache.namespaces
         try:
             for scope in scopes:
-                if await identity.holds(scope, places, fresh=fresh):
-                    allowed = await identity.permitted(scope, places, fresh=fresh)
+                allowed = await identity.permitted(scope, places, fresh=fresh)
+                # Somebody may have the scope where there is nothing of ours yet.
+                if allowed or await identity.holds(scope, fresh=fresh):
                     return Caller(identity, scope, allowed, request.state.request_id, fresh)
         except ApiError as error:
             raise unavailable("the Kubernetes API, which knows what you may do, does not answer") from error

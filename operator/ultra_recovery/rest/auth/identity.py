@@ -37,8 +37,8 @@ class Identity(Protocol):
             ApiError: the API server had to be asked, and did not answer.
         """
 
-    async def holds(self, scope: Scope, namespaces: Collection[str], *, fresh: bool) -> bool:
-        """Whether they have the scope anywhere. Raises as above."""
+    async def holds(self, scope: Scope, *, fresh: bool) -> bool:
+        """Whether they have the scope, wherever that may be, as far as that can be told. Raises as above."""
 
 
 class Authenticator(Protocol):

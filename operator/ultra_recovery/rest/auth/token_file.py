@@ -68,9 +68,9 @@ class TokenHolder:
             return frozenset(namespaces)
         return self.entry.namespaces & frozenset(namespaces)
 
-    async def holds(self, scope: Scope, namespaces: Collection[str], *, fresh: bool) -> bool:
+    async def holds(self, scope: Scope, *, fresh: bool) -> bool:
         """Whether the entry names the scope."""
-        del namespaces, fresh
+        del fresh
         return scope in self.entry.scopes
 
 
