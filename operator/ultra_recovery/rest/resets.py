@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from ultra_recovery.apis.meta import RESET_ANNOTATION, format_time
 from ultra_recovery.core.objects import Breaker
 from ultra_recovery.core.override import wanted_override
@@ -40,10 +38,8 @@ async def reset_breaker(
 
 
 def _suffix(mark: Mark | None, request_id: str) -> str:
-    """What makes the value this request's own, and lets it be found again by its key."""
-    if mark is not None:
-        return f"{mark.key}.{mark.body}"
-    return hashlib.sha256(request_id.encode()).hexdigest()[:24]
+    """What makes the value this request's own, lets it be found again by its key, and names it in the Event."""
+    return f"{mark.key}.{mark.body}.{request_id}" if mark is not None else f"request.{request_id}"
 
 
 def _check(services: Services, item: Breaker) -> None:
@@ -71,9 +67,9 @@ def _earlier(services: Services, item: Breaker, mark: Mark) -> str | None:
     """
     for other in services.cache.breakers():
         for value in _values(other):
-            key, _, body = value.partition("/")[2].partition(".")
+            key, _, rest = value.partition("/")[2].partition(".")
             if key == mark.key:
-                if body != mark.body or other.meta.key != item.meta.key:
+                if rest.partition(".")[0] != mark.body or other.meta.key != item.meta.key:
                     raise reused()
                 return value
     return None

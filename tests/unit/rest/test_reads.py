@@ -198,6 +198,7 @@ async def test_one_mutation_is_one_audit_line_that_names_who_what_and_why(world:
     }
     assert line.__dict__["before"]["state"] == "Open"
     assert line.__dict__["after"]["annotation"] == answer.json()["reset_requested"]
+    assert answer.json()["reset_requested"].endswith("/request.req-1")
     assert answer.headers["x-request-id"] == "req-1"
 
 
