@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from ultra_recovery.adapters.memory import FakeClock, MemoryApi, MemoryReviewer
+from ultra_recovery.adapters.memory import FakeClock, MemoryApi, MemoryReviewer, MemoryStore
 from ultra_recovery.adapters.rest_metrics import RestMetrics
 from ultra_recovery.apis.meta import API_VERSION, format_time
 from ultra_recovery.core.objects import Key, Kind
@@ -50,9 +50,11 @@ CALLERS = [
 class World:
     """A cluster in memory, the API in front of it, and its clock, which follows the loop."""
 
-    def __init__(self, folder: Path, *, kubernetes: bool = False, failures: int = 20) -> None:
+    def __init__(
+        self, folder: Path, *, kubernetes: bool = False, failures: int = 20, store: MemoryStore | None = None
+    ) -> None:
         self.clock = FakeClock()
-        self.api = MemoryApi(self.clock)
+        self.api = MemoryApi(self.clock, store)
         self.store = self.api.store
         self.metrics = RestMetrics()
         self.reviewer = MemoryReviewer()
