@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 # The cluster package needs no virtual environment, only Python >= 3.11: name another one with PYTHON=…
 PYTHON ?= $(shell scripts/bootstrap find-python)
 CLUSTER = $(PYTHON) -m e2e.cluster
-# Arguments for pytest: make test ARGS="-k eviction"
+# Arguments for pytest, or for the matrix: make test ARGS="-k eviction"
 ARGS ?=
 
 ##@ Develop
@@ -55,6 +55,10 @@ bench: $(READY) ## Measure the recovery API beside a bare FastAPI route
 .PHONY: test
 test: lint ## Everything: lint, then all tests on a cluster, made for them if there is none
 	@$(CLUSTER) run -- $(BIN)/pytest tests e2e $(ARGS)
+
+.PHONY: drill
+drill: $(READY) ## The crash matrix in full: kill the operator at every request that changes something
+	@$(CLUSTER) run -- $(BIN)/python -m tests.matrix $(ARGS)
 
 .PHONY: demo
 demo: $(READY) ## Show the product at work on a cluster, which stays up

@@ -11,7 +11,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 OPERATOR_NAMESPACE = "ultra-recovery"
 OPERATOR_IMAGE = "localhost/ultra-recovery:dev"
 WEB_IMAGE = "localhost/ultra-recovery-web:dev"
-EXAMPLES = ("web.yaml", "inventory.yaml", "circuitbreakers.yaml", "recoverypolicy.yaml")
+SERVICES = ("web.yaml", "inventory.yaml", "pager.yaml", "repair.yaml")
+WATCHERS = ("circuitbreakers.yaml", "recoverypolicy.yaml")
+EXAMPLES = (*SERVICES, *WATCHERS)
 
 
 def read(path: str) -> str:
@@ -43,8 +45,10 @@ def make_namespace(name: str) -> Kube:
 
 
 def apply_examples(kube: Kube) -> None:
-    """Apply examples/web as the README says."""
-    for name in EXAMPLES:
+    """Apply examples/web: the services, and as soon as they are ready what watches them."""
+    for name in SERVICES:
         kube.apply(read(f"examples/web/{name}"))
-    for app in ("web", "inventory"):
+    for app in ("web", "inventory", "pager"):
         kube.run("rollout", "status", f"deployment/{app}", "--timeout=110s")
+    for name in WATCHERS:
+        kube.apply(read(f"examples/web/{name}"))

@@ -74,11 +74,10 @@ class Kube:
             if "deletionTimestamp" not in item["metadata"]
         }
 
-    def post(self, pod: str, path: str) -> str:
+    def post(self, pod: str, path: str, *, check: bool = True) -> str:
         """POST to a pod through the API server's proxy, as a user without a way into the pod network would."""
-        return self.run(
-            "create", "--raw", f"/api/v1/namespaces/{self.namespace}/pods/{pod}:8080/proxy{path}", "-f", "-", text=""
-        )
+        address = f"/api/v1/namespaces/{self.namespace}/pods/{pod}:8080/proxy{path}"
+        return self.run("create", "--raw", address, "-f", "-", text="", check=check)
 
 
 def status(item: dict[str, Any] | None) -> dict[str, Any]:
@@ -92,8 +91,16 @@ def condition(item: dict[str, Any] | None, kind: str) -> dict[str, Any]:
     return next((entry for entry in status(item).get("conditions", []) if entry["type"] == kind), {})
 
 
-def wait_for(look: Callable[[], ValueT], what: str, *, seconds: float = 60.0) -> ValueT:
+def wait_for(
+    look: Callable[[], ValueT], what: str, *, seconds: float = 60.0, instead: Callable[[], object] | None = None
+) -> ValueT:
     """Look until the answer is true.
+
+    Args:
+        look: what to look at.
+        what: what is waited for, in words.
+        seconds: how long.
+        instead: what to show when it does not come, if that is not the last answer.
 
     Raises:
         AssertionError: it did not become true; the message says what was waited for, and what was there last.
@@ -104,5 +111,6 @@ def wait_for(look: Callable[[], ValueT], what: str, *, seconds: float = 60.0) ->
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}; at last: {found!r}")
+            last = instead() if instead else found
+            raise AssertionError(f"not within {seconds:.0f} s: {what}; at last: {last!r}")
         time.sleep(POLL)

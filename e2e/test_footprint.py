@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from e2e.demo import is_marked
+from e2e.demo.footprint import is_marked
 from e2e.install import EXAMPLES, read
 from e2e.kube import Kube
 from e2e.test_restart_pods import ended_run

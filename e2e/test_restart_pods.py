@@ -73,6 +73,10 @@ def test_a_disruption_budget_makes_the_run_wait_and_say_so(kube: Kube) -> None:
     )
     assert kube.pods("web") == before
     assert "PodDisruptionBudget" in kube.run("describe", "rr", "web-1-1")
+    wait_for(
+        lambda: condition(kube.get("rp", "web"), "Blocked").get("reason") == "PodDisruptionBudget",
+        "the policy says what its run waits for",
+    )
     kube.run("delete", "pdb", "web")
     assert status(ended_run(kube))["phase"] == "Succeeded"
 

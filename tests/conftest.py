@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+from hypothesis import settings
+
+# A busy machine is no reason to fail: what is slow shows in benchmarks.
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
+# pytest --hypothesis-profile=deep: what a drill takes instead of the sample of every test run.
+settings.register_profile("deep", max_examples=3000, deadline=None)
+
 
 def pytest_configure() -> None:
     # looptime asks for the current event loop around synchronous tests, too. Until somebody has set one, or none,

@@ -56,7 +56,9 @@ OPERATOR = Image(
     PYTHON,
     "dependencies",
 )
-WEB = Image("web", "localhost/ultra-recovery-web:dev", "examples/web/app", ("Dockerfile", "app.py"), PYTHON)
+WEB = Image(
+    "web", "localhost/ultra-recovery-web:dev", "examples/web/app", ("Dockerfile", "app.py", "repair.py"), PYTHON
+)
 IMAGES: Mapping[str, Image] = {image.name: image for image in (PAUSE, PYTHON, OPERATOR, WEB)}
 PROJECT = (OPERATOR.name, WEB.name)
 

@@ -12,7 +12,7 @@ from ultra_recovery.adapters.clock import SystemClock, SystemRandom
 from ultra_recovery.adapters.http.address import AddressPolicy, parse_rules
 from ultra_recovery.adapters.http.caller import HttpCaller
 from ultra_recovery.adapters.http.messenger import WebhookMessenger
-from ultra_recovery.adapters.http.probe import HttpProber
+from ultra_recovery.adapters.http.transport import Transport
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
 from ultra_recovery.adapters.kubernetes.connection import Connection
 from ultra_recovery.adapters.kubernetes.events import EventSink
@@ -23,8 +23,8 @@ from ultra_recovery.adapters.kubernetes.version import missing_crds
 from ultra_recovery.adapters.logs import LogSink, configure_logging
 from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.ops_server import OpsServer
-from ultra_recovery.adapters.prober import TargetProber
-from ultra_recovery.adapters.workload import WorkloadProber
+from ultra_recovery.adapters.prober import build_prober
+from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.engine.assembly import World, build_engine
 from ultra_recovery.engine.engine import Engine
 from ultra_recovery.engine.leadership import Leadership
@@ -56,9 +56,9 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     events = EventSink(connection, clock, metrics.count_dropped_event)
     policy = AddressPolicy(parse_rules(settings.probe_allow), [*connection.server_addresses(), *settings.pod_ips])
     user_agent = f"ultra-recovery/{__version__}"
-    http = HttpProber(table, policy, clock, user_agent)
-    stack.push_async_callback(http.close)
-    prober = TargetProber(http, WorkloadProber(table, clock), clock)
+    transport = Transport(user_agent)
+    stack.push_async_callback(transport.close)
+    prober = build_prober(table, policy, transport, clock)
     messenger = WebhookMessenger(
         # A caller of its own: webhooks that hang must not take the places of steps.
         HttpCaller(table, policy, clock, user_agent),
@@ -110,7 +110,7 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
 def _render(metrics: MetricsSink, engine: Engine) -> tuple[bytes, str]:
     """What is true at the moment of the scrape, and all that was counted."""
     metrics.set_stale(engine.stale)
-    metrics.set_active_runs(engine.active_runs())
+    metrics.set_active_runs(engine.active_runs(), engine.active_runs(RunPhase.AWAITING_APPROVAL))
     return metrics.render()
 
 

@@ -1,4 +1,4 @@
-"""Real servers on this machine with an HTTP prober and a caller before them."""
+"""Real servers on this machine with an HTTP prober before them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.http.address import AddressPolicy, parse_rules
 from ultra_recovery.adapters.http.caller import HttpCaller
 from ultra_recovery.adapters.http.probe import HttpProber
-from ultra_recovery.apis.circuit_breaker import HttpTarget, ServiceRef
+from ultra_recovery.adapters.http.prometheus import PrometheusProber
+from ultra_recovery.adapters.http.resolve import Lookup, Resolver
+from ultra_recovery.adapters.http.transport import Transport
+from ultra_recovery.adapters.tcp import TcpProber
+from ultra_recovery.apis.circuit_breaker import HttpTarget, PrometheusTarget, ServiceRef, TcpTarget
 from ultra_recovery.apis.endpoint import HttpEndpoint
 from ultra_recovery.core.call import Call, CallResult
 from ultra_recovery.core.probe import ProbeResult
@@ -37,7 +41,7 @@ class LoopbackPolicy(AddressPolicy):
 
 
 class Stage:
-    """Servers, the Service in front of them, a prober and a caller."""
+    """Servers, the Service in front of them, and a prober."""
 
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
@@ -47,10 +51,23 @@ class Stage:
         self.reached: list[str] = []
         self.names: dict[str, list[list[str]]] = {}
         self.asked: list[str] = []
-        self.policy = policy = LoopbackPolicy(parse_rules("*.example.com"))
-        self.prober = HttpProber(self.scene.view, policy, SystemClock(), "ultra-recovery/test", self._look_up)
-        stack.push_async_callback(self.prober.close)
-        self.caller = HttpCaller(self.scene.view, policy, SystemClock(), "ultra-recovery/test", self._look_up)
+        self.look_up: Lookup = self._look_up
+        policy, clock = LoopbackPolicy(parse_rules("*.example.com")), SystemClock()
+        resolver, transport = Resolver(self.scene.view, policy, self._resolve), Transport("ultra-recovery/test")
+        self.prober = HttpProber(resolver, transport, clock)
+        self.tcp = TcpProber(resolver, clock)
+        self.prometheus = PrometheusProber(resolver, transport, clock)
+        stack.push_async_callback(transport.close)
+        self.policy = policy
+        self.caller = HttpCaller(self.scene.view, policy, clock, "ultra-recovery/test", self._resolve)
+
+    async def _resolve(self, host: str, port: int) -> Sequence[str]:
+        return await self.look_up(host, port)
+
+    @staticmethod
+    async def settle() -> None:
+        """Let servers take what has been sent to them."""
+        await SystemClock().sleep(0.01)
 
     async def _look_up(self, host: str, port: int) -> Sequence[str]:
         """Each question takes the next answer of the name."""
@@ -75,7 +92,12 @@ class Stage:
         await web.TCPSite(runner, host, port).start()
         return int(runner.addresses[0][1])
 
-    async def serve_raw(self, handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> int:
+    async def serve_raw(
+        self,
+        handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+        *,
+        host: str = "127.0.0.1",
+    ) -> int:
         """Start a server below HTTP; returns its port."""
 
         async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -86,7 +108,7 @@ class Stage:
             finally:
                 writer.close()
 
-        server = await asyncio.start_server(guarded, "127.0.0.1", 0)
+        server = await asyncio.start_server(guarded, host, 0)
         self._stack.callback(server.close)
         return int(server.sockets[0].getsockname()[1])
 
@@ -113,6 +135,14 @@ class Stage:
     ) -> CallResult:
         wanted = HttpEndpoint.model_validate(endpoint if "url" in endpoint else {"service_ref": ORDERS, **endpoint})
         return await self.caller.call(namespace, Call(wanted, method, body, within, headers or {}))
+
+    async def connect(self, within: float = LONG, **target: object) -> ProbeResult:
+        return await self.tcp.probe("shop", TcpTarget.model_validate(target or {"service_ref": ORDERS}), within)
+
+    async def ask(self, within: float = LONG, **target: object) -> ProbeResult:
+        place = {} if "url" in target else {"service_ref": ORDERS}
+        full = {**place, "query": "up == 1", "comparison": "Below", "threshold": "0.05", **target}
+        return await self.prometheus.probe("shop", PrometheusTarget.model_validate(full), within)
 
     async def probe_service(self, within: float = LONG, **target: object) -> ProbeResult:
         return await self.probe(within, service_ref=ORDERS, **target)

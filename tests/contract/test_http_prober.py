@@ -10,7 +10,7 @@ from aiohttp import web
 
 from tests.contract.http_stage import CANARY, SHORT, Stage, held, status
 from ultra_recovery.adapters.clock import SystemClock
-from ultra_recovery.adapters.http.probe import MAX_BODY
+from ultra_recovery.adapters.http.request import MAX_BODY
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.probe import Outcome
 

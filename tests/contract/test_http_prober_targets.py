@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
-from tests.contract.http_stage import LONG, ORDERS, Stage, held, status
+from tests.contract.http_stage import LONG, Stage, held, status
 from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.http.address import AddressPolicy, parse_rules
-from ultra_recovery.adapters.http.probe import PER_NAMESPACE, HttpProber
-from ultra_recovery.apis.circuit_breaker import HttpTarget
+from ultra_recovery.adapters.http.transport import Transport
+from ultra_recovery.adapters.prober import build_prober
+from ultra_recovery.apis.circuit_breaker import BreakerTarget
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import SpecError
 from ultra_recovery.core.probe import Outcome
@@ -71,14 +72,29 @@ async def test_a_name_with_one_forbidden_address_is_not_probed_at_all(stage: Sta
     assert stage.requests == []
 
 
-async def test_the_production_policy_does_not_let_a_probe_reach_this_machine(stage: Stage):
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"http": {"serviceRef": {"name": "orders", "port": 80}}},
+        {"tcp": {"serviceRef": {"name": "orders", "port": 80}}},
+        {
+            "prometheus": {
+                "serviceRef": {"name": "orders", "port": 80},
+                "query": "up",
+                "comparison": "Above",
+                "threshold": "0",
+            }
+        },
+    ],
+    ids=lambda target: next(iter(target)),
+)
+async def test_the_production_policy_does_not_let_a_probe_reach_this_machine(stage: Stage, target: dict):
     stage.publish(await stage.serve(status(200)))
-    policy = AddressPolicy(parse_rules("0.0.0.0/0"))
-    prober = HttpProber(stage.scene.view, policy, SystemClock(), "ultra-recovery/test")
-    with pytest.raises(SpecError) as caught:
-        await prober.probe("shop", HttpTarget(service_ref=ORDERS), LONG)
-    await prober.close()
-    assert caught.value.reason is Reason.TARGET_NOT_ALLOWED
+    policy, transport = AddressPolicy(parse_rules("0.0.0.0/0")), Transport("ultra-recovery/test")
+    prober = build_prober(stage.scene.view, policy, transport, SystemClock())
+    result = await prober.probe("shop", BreakerTarget.model_validate(target), LONG)
+    await transport.close()
+    assert (result.outcome, result.reason) == (Outcome.ERROR, Reason.TARGET_NOT_ALLOWED)
     assert stage.requests == []
 
 
@@ -92,28 +108,3 @@ async def test_a_slow_target_does_not_delay_another_of_its_namespace(stage: Stag
         assert result.outcome is Outcome.SUCCESS
         assert not pending.done()
     assert (await pending).outcome is Outcome.SUCCESS
-
-
-async def test_slow_targets_of_one_namespace_use_up_nothing_of_another(stage: Stage):
-    async with held() as never:
-        stage.publish(await stage.serve(never))
-        stage.publish(await stage.serve(status(200)), namespace="other")
-        pending = [asyncio.create_task(stage.probe()) for _ in range(PER_NAMESPACE + 5)]
-        result = await stage.probe(namespace="other")
-        assert result.outcome is Outcome.SUCCESS
-        assert not any(task.done() for task in pending)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-
-
-async def test_a_cancelled_probe_gives_its_place_back(stage: Stage):
-    async with held() as never:
-        stage.publish(await stage.serve(never))
-        pending = [asyncio.create_task(stage.probe()) for _ in range(PER_NAMESPACE)]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        stage.names["a.example.com"] = [["127.0.0.1"]]
-        port = await stage.serve(status(200))
-        assert (await stage.probe(url=f"http://a.example.com:{port}/")).outcome is Outcome.SUCCESS

@@ -11,7 +11,7 @@ import pytest
 
 from tests.matrix.__main__ import PARALLEL, run_matrix, say
 from tests.matrix.campaign import SHORT, succeeded, table
-from tests.matrix.scenarios import SCENARIOS
+from tests.matrix.catalogue import RUN_KINDS
 
 
 @pytest.mark.timeout(900)
@@ -25,7 +25,7 @@ async def test_the_operator_ends_as_if_nothing_had_happened(tmp_path: Path, caps
         with capsys.disabled():
             say(line.splitlines()[0][:160])
 
-    rows = await run_matrix(SHORT, SCENARIOS, PARALLEL, tmp_path, tell)
+    rows = await run_matrix(SHORT, RUN_KINDS, PARALLEL, tmp_path, tell)
     with capsys.disabled():
         say(f"\n{table(rows)}")
     assert succeeded(rows), "\n".join(bad)

@@ -12,14 +12,15 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.manifests import circuit_breakers, recovery_policies, recovery_runs
+from tests.integration.manifests import circuit_breakers, ladders, recovery_policies, recovery_runs
 from tests.integration.manifests.rows import API_VERSION, Bad, Good, changed
 from tests.specs import SPECS
 from ultra_recovery.apis.kinds import KINDS
 
 KINDS_BY_NAME = {kind.kind: kind for kind in KINDS}
-BAD = [*circuit_breakers.BAD, *recovery_policies.BAD, *recovery_runs.BAD]
-GOOD = [*circuit_breakers.GOOD, *recovery_policies.GOOD, *recovery_runs.GOOD]
+TABLES = (circuit_breakers, recovery_policies, ladders, recovery_runs)
+BAD = [row for table in TABLES for row in table.BAD]
+GOOD = [row for table in TABLES for row in table.GOOD]
 
 
 def kubectl(*words: str, document: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:

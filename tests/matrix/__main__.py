@@ -10,14 +10,16 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.matrix.campaign import FULL, SHORT, Campaign, Form, Row, Say, succeeded, table
+from tests.matrix.campaign import FULL, NOTHING, SHORT, Campaign, Form, Row, Say, succeeded, table
+from tests.matrix.catalogue import RUN_KINDS
 from tests.matrix.experiment import Experiment, Laboratory
 from tests.matrix.faults import Blow, Fault, WatchFault
+from tests.matrix.ground import prepared
 from tests.matrix.operator_process import Nursery
-from tests.matrix.scenarios import SCENARIOS, Scenario
+from tests.matrix.scenarios import Scenario
 from tests.matrix.upstream import Upstream
 
-PARALLEL = 5
+PARALLEL = 10
 
 
 async def run_matrix(form: Form, scenarios: Sequence[Scenario], parallel: int, folder: Path, tell: Say) -> list[Row]:
@@ -52,6 +54,7 @@ def say(text: str) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__)
     parser.add_argument("--short", action="store_true", help="the sample that `make test` takes")
+    parser.add_argument("--no-faults", action="store_true", help="every run kind once, without a fault")
     parser.add_argument("--parallel", type=int, default=PARALLEL, help=f"experiments at a time, default {PARALLEL}")
     parser.add_argument("--scenario", action="append", help="only this run kind; may be repeated")
     parser.add_argument("--one", action="store_true", help="one experiment with its whole record")
@@ -64,16 +67,25 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """The exit code: 1 when anything does not hold."""
     options = _arguments()
-    scenarios = [item for item in SCENARIOS if not options.scenario or item.name in options.scenario]
+    if "KUBECONFIG" not in os.environ:
+        say("error: KUBECONFIG is not set: run this through `make drill`")
+        return 2
+    scenarios = [item for item in RUN_KINDS if not options.scenario or item.name in options.scenario]
     if not scenarios:
-        say(f"error: no such run kind; there are: {', '.join(item.name for item in SCENARIOS)}")
+        say(f"error: no such run kind; there are: {', '.join(item.name for item in RUN_KINDS)}")
         return 2
     folder = Path(tempfile.mkdtemp(prefix="ultra-matrix-"))
+    with prepared():
+        return _run(options, scenarios, folder)
+
+
+def _run(options: argparse.Namespace, scenarios: Sequence[Scenario], folder: Path) -> int:
     if options.one:
         blow = Blow(options.blow) if options.blow else None
         watch = WatchFault(options.watch) if options.watch else None
         return asyncio.run(run_one(scenarios[0], Fault(blow, options.index, watch), folder))
-    rows = asyncio.run(run_matrix(SHORT if options.short else FULL, scenarios, options.parallel, folder, say))
+    form = NOTHING if options.no_faults else SHORT if options.short else FULL
+    rows = asyncio.run(run_matrix(form, scenarios, options.parallel, folder, say))
     say(f"\n{table(rows)}\nlogs of the operators: {folder}")
     return 0 if succeeded(rows) else 1
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tests.matrix.experiment import Experiment, Laboratory, Report
-from tests.matrix.faults import KILLS, Blow, Fault, WatchFault
+from tests.matrix.faults import KILLS, SLOW, Blow, Fault, WatchFault
 from tests.matrix.scenarios import Scenario
 
 Say = Callable[[str], None]
@@ -21,45 +21,58 @@ class Form:
     """How much is tried.
 
     Attributes:
-        name: short or full.
-        every_kill: each kill at every request; else kills before and after alternate.
-        wire_step: a wire fault of each kind at every n-th request; 0: each kind once per scenario, spread.
+        kills: at every n-th request: 1: both kills, more: before and after in turn, 0: none at all.
+        wire: whether each fault of the wire is tried at every request; else each once per scenario, spread.
         watch_faults: which faults of the watches are tried from the start.
+        frozen: the run kinds that are tried with frozen watches, too; empty: all. Each takes a minute of waiting.
         repetitions: how often each kill is tried.
     """
 
-    name: str
-    every_kill: bool
-    wire_step: int
+    kills: int
+    wire: bool
     watch_faults: tuple[WatchFault, ...]
+    frozen: tuple[str, ...] = ()
     repetitions: int = 1
 
 
-SHORT = Form("short", every_kill=False, wire_step=0, watch_faults=(WatchFault.GONE, WatchFault.HIDE_DELETED))
-FULL = Form("full", every_kill=True, wire_step=1, watch_faults=tuple(WatchFault))
+SHORT = Form(
+    kills=3,
+    wire=False,
+    watch_faults=(WatchFault.FREEZE, WatchFault.GONE, WatchFault.HIDE_DELETED),
+    frozen=("evict one", "reset"),
+)
+FULL = Form(kills=1, wire=True, watch_faults=tuple(WatchFault))
+NOTHING = Form(kills=0, wire=False, watch_faults=())
 
 
 def plan(form: Form, requests: int, scenario: Scenario) -> list[Fault]:
     """The faults for a scenario that takes so many mutating requests."""
-    faults = list(_kills(form, requests)) * form.repetitions
-    faults += _wire(form, requests)
-    if scenario.watch_faults:
-        faults += [Fault(watch=fault) for fault in form.watch_faults]
-        if form.every_kill:
-            faults += [Fault(None, index, fault) for fault in _AT_A_REQUEST for index in range(1, requests + 1, 3)]
-            faults += [Fault(Blow.KILL_AFTER, index, WatchFault.STALE_LIST) for index in range(1, requests + 1)]
+    if not form.kills:
+        return []
+    # Frozen watches take longest, so they begin first.
+    faults = [Fault(watch=fault) for fault in form.watch_faults if scenario.patient]
+    if form.frozen and scenario.name not in form.frozen:
+        faults = [fault for fault in faults if fault.watch is not WatchFault.FREEZE]
+    faults += [*_kills(form, requests)] * form.repetitions
+    faults += [fault for fault in _wire(form, requests) if scenario.patient or fault.blow not in SLOW]
+    if form.wire:
+        faults += [Fault(Blow.KILL_AFTER, index, WatchFault.STALE_LIST) for index in range(1, requests + 1)]
+    if form.wire and scenario.patient:
+        faults += [Fault(None, index, fault) for fault in _AT_A_REQUEST for index in range(1, requests + 1, 3)]
     return faults
 
 
 def _kills(form: Form, requests: int) -> Iterable[Fault]:
-    for index in range(1, requests + 1):
-        blows = KILLS if form.every_kill else (KILLS[index % 2],)
-        yield from (Fault(blow, index) for blow in blows)
+    if form.kills == 1:
+        return [Fault(blow, index) for index in range(1, requests + 1) for blow in KILLS]
+    # The last request is always among them: in the end things are given back.
+    indexes = sorted(range(requests, 0, -form.kills))
+    return [Fault(KILLS[number % 2], index) for number, index in enumerate(indexes)]
 
 
 def _wire(form: Form, requests: int) -> Iterable[Fault]:
-    if form.wire_step:
-        return [Fault(blow, index) for blow in _WIRE for index in range(1, requests + 1, form.wire_step)]
+    if form.wire:
+        return [Fault(blow, index) for blow in _WIRE for index in range(1, requests + 1)]
     # Spread over the requests, so that different scenarios and versions meet different ones.
     spread = max(requests // len(_WIRE), 1)
     return [Fault(blow, min(1 + number * spread, requests)) for number, blow in enumerate(_WIRE)]

@@ -57,7 +57,8 @@ def _name(item: Document) -> str:
 
 
 def _pick(item: Document | None, fields: Iterable[str]) -> dict[str, Any]:
-    return {field: item[field] for field in fields if field in item} if item else {}
+    # What is empty or zero may as well be left out: servers with other defaults agree then.
+    return {field: item[field] for field in fields if item.get(field)} if item else {}
 
 
 def _conditions(item: Document) -> dict[str, str]:

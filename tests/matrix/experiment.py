@@ -136,7 +136,7 @@ class Experiment:
 
     @staticmethod
     def _is_quiet(ledger: Ledger) -> bool:
-        return asyncio.get_running_loop().time() - ledger.last_at > QUIET
+        return ledger.quiet_for(QUIET)
 
     async def _come_to_rest(self, stage: Stage) -> list[Mapping[str, object]]:
         """The Leases that are left, once those of targets are gone or time is up."""
@@ -155,10 +155,11 @@ class Experiment:
         return Evidence(
             entries=play.ledger.entries,
             end=describe(objects, pods, before, await stage.jobs(), hooks.calls),
-            reference=self._reference,
+            reference=self._reference if self._scenario.one_end else None,
             hung=None if self._scenario.evicts_healthy else frozenset(stage.kubelet.hung),
             objects=objects,
             hooks=hooks.calls,
+            arrivals=hooks.arrivals,
             budget=self._scenario.runs,
             fault=self._fault,
             acted_at=play.acted_at,

@@ -31,6 +31,7 @@ class WatchFault(StrEnum):
 
 
 KILLS = (Blow.KILL_BEFORE, Blow.KILL_AFTER)
+SLOW = (Blow.DELAY, Blow.LATE)
 REFUSALS = (Blow.CONFLICT, Blow.TOO_MANY, Blow.SERVER_ERROR)
 RETRY_AFTER = 2
 """Seconds in the Retry-After of an injected 429."""

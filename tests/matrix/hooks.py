@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections import Counter
@@ -10,19 +11,23 @@ from typing import Any
 
 from aiohttp import web
 
-_KEYS = ("Idempotency-Key", "X-Idempotency-Key", "X-Ultra-Recovery-Key")
-
 
 class HookServer:
-    """Counts calls per path and idempotency key.
+    """Counts calls per path and key: the Idempotency-Key header of a hook, the id of a notification's document.
 
     It listens on an address of this machine that is not loopback: the operator never calls loopback, and that is right.
+
+    Attributes:
+        codes: the status to answer per path; 200 for the others.
+        arrivals: when which path was called with which key.
     """
 
     def __init__(self) -> None:
         self._runner: web.ServerRunner | None = None
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.arrivals: list[tuple[float, str, str]] = []
         self.bodies: list[Mapping[str, Any]] = []
+        self.codes: dict[str, int] = {}
         self.host, self.port = "", 0
 
     async def __aenter__(self) -> HookServer:
@@ -44,13 +49,16 @@ class HookServer:
 
     async def _take(self, request: web.BaseRequest) -> web.StreamResponse:
         text = await request.text()
-        key = next((request.headers[name] for name in _KEYS if name in request.headers), "")
-        self.calls[request.path, key] += 1
         try:
-            self.bodies.append(json.loads(text))
+            body = json.loads(text)
         except ValueError:
-            self.bodies.append({"text": text[:1000]})
-        return web.Response(text="ok")
+            body = None
+        document = body if isinstance(body, dict) else {}
+        key = request.headers.get("Idempotency-Key") or str(document.get("id") or "")
+        self.calls[request.path, key] += 1
+        self.arrivals.append((asyncio.get_running_loop().time(), request.path, key))
+        self.bodies.append(document)
+        return web.Response(status=self.codes.get(request.path, 200), text="{}")
 
 
 def _own_address() -> str:

@@ -17,6 +17,10 @@ from tests.matrix.times import seconds_between, seconds_of
 
 ENDED = ("Succeeded", "Failed", "Error", "Inconclusive", "Cancelled")
 NOTICE_LIMIT = 60.0
+NOTIFY = "/notify"
+"""Begin of the paths at which notifications arrive: at least once, where hooks are called at most once."""
+IDEMPOTENT = "/idempotent"
+"""Begin of the paths of hooks that may be called again with the same key."""
 _RUN_SLACK = 10.0
 """Seconds that a run may end after its deadline: an operator was killed and came back."""
 
@@ -30,6 +34,7 @@ class Evidence:
         end: the end state; `reference` is that of the run without a fault, None for that run itself.
         hung: UIDs of pods that were made unhealthy: the only ones that may be evicted; None: all may.
         objects: our objects at the end, by plural.
+        hooks: calls that were received, per path and key; `arrivals`: each with its moment.
         budget: most runs with an effect.
         acted_at: moments at which there was something to notice.
         problems: what the experiment itself saw go wrong.
@@ -42,6 +47,7 @@ class Evidence:
     objects: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     leases: Sequence[Mapping[str, Any]] = ()
     hooks: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    arrivals: Sequence[tuple[float, str, str]] = ()
     budget: int = 1
     log: str = ""
     fault: Fault = NO_FAULT
@@ -83,14 +89,31 @@ def evictions_happen_once(evidence: Evidence) -> Iterator[str]:
 
 
 def intents_come_first(evidence: Evidence) -> Iterator[str]:
-    """No eviction is sent before its intent is stored."""
-    intended: set[str] = set()
+    """No pod is evicted, no Job created and no hook called before the intent to do so is stored."""
+    intended: dict[str, float] = {}
     for entry in evidence.entries:
         if entry.plural == "recoveryruns" and entry.sub == "status" and entry.applied:
-            steps = (entry.answer.get("status") or {}).get("steps") or ()
-            intended |= {effect.get("uid") for step in steps for effect in step.get("effects") or ()}
-        elif entry.sub == "eviction" and evicted_uid(entry) not in intended:
+            for name in _identities(entry):
+                intended.setdefault(name, entry.at)
+        elif (wanted := _needed_intent(entry)) and wanted not in intended:
             yield f"{entry}: sent before its intent was stored"
+    for at, path, key in evidence.arrivals:
+        if not path.startswith(NOTIFY) and at < intended.get(key, float("inf")):
+            yield f"hook {path} was called with key {key!r} before its intent was stored"
+
+
+def _needed_intent(entry: Entry) -> str:
+    """What an effect must be known by before it is sent; "" when the request is none."""
+    if entry.sub == "eviction":
+        return evicted_uid(entry)
+    return entry.name if (entry.plural, entry.method) == ("jobs", "POST") else ""
+
+
+def _identities(entry: Entry) -> set[str]:
+    """What the effects of a run are known by: UIDs of pods, names of Jobs, keys of calls."""
+    steps = (entry.answer.get("status") or {}).get("steps") or ()
+    effects = [effect for step in steps for effect in step.get("effects") or ()]
+    return {str(effect[field]) for effect in effects for field in ("uid", "id") if effect.get(field)}
 
 
 def jobs_are_made_once(evidence: Evidence) -> Iterator[str]:
@@ -103,7 +126,7 @@ def jobs_are_made_once(evidence: Evidence) -> Iterator[str]:
 def hooks_are_called_once(evidence: Evidence) -> Iterator[str]:
     """A hook is called at most once per key; notifications may be repeated, with the same key."""
     for (path, key), count in evidence.hooks.items():
-        if count > 1 and not path.startswith("/notify"):
+        if count > 1 and not path.startswith((NOTIFY, IDEMPOTENT)):
             yield f"hook {path} was called {count} times with key {key!r}"
 
 

@@ -72,6 +72,7 @@ class Ledger:
         self.latest: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.life = 0
         self.count = 0
+        self.pending = 0
         self.last_at = clock()
 
     def open(self, method: str, path: str, body: bytes) -> Entry:
@@ -86,6 +87,7 @@ class Ledger:
             self.count += 1
             entry.index = self.count
             self.last_at = entry.at
+        self.pending += 1
         self.entries.append(entry)
         return entry
 
@@ -95,6 +97,16 @@ class Ledger:
         entry.answer = _document(body)
         if entry.applied and entry.answer.get("kind") in ("CircuitBreaker", "RecoveryPolicy", "RecoveryRun"):
             self.latest[entry.plural, entry.name] = entry.answer
+
+    def leave(self, entry: Entry) -> None:
+        """Note that a request is over, whatever became of it."""
+        self.pending -= 1
+        if entry.index:
+            self.last_at = self._clock()
+
+    def quiet_for(self, seconds: float) -> bool:
+        """Whether nothing is under way and no numbered request came for this long."""
+        return not self.pending and self._clock() - self.last_at > seconds
 
     def numbered(self) -> list[Entry]:
         """The requests that count."""

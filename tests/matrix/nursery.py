@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from typing import Any, NoReturn
 
 import ultra_recovery.wiring  # noqa: F401 - imported for the forks
@@ -46,6 +47,8 @@ def _become_operator(order: dict[str, Any]) -> NoReturn:
     try:
         code = main(["operator"])
     finally:
+        if sys.exc_info()[0] is not None:
+            traceback.print_exc()
         sys.stderr.flush()
         os._exit(code)
 

@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -100,6 +99,7 @@ class OperatorProcess:
             "ULTRA_WATCH_NAMESPACES": namespace,
             "ULTRA_IDENTITY": f"operator-{namespace}",
             "ULTRA_LOG_LEVEL": "INFO",
+            "ULTRA_OPS_PORT": "0",
             **extra,
         }
         self._pid = 0
@@ -117,8 +117,7 @@ class OperatorProcess:
     async def _begin(self) -> None:
         self.lives += 1
         self._proxy.ledger.life = self.lives
-        environment = {**self._environment, "ULTRA_OPS_PORT": str(_free_port())}
-        self._pid = await self._nursery.start(environment, self.log)
+        self._pid = await self._nursery.start(self._environment, self.log)
 
     async def _keep(self) -> None:
         while self._wanted:
@@ -145,9 +144,3 @@ class OperatorProcess:
             await self.kill()
         if self._keeper is not None:
             await self._keeper
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

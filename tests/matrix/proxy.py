@@ -54,6 +54,10 @@ class Proxy:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._runner is not None
+        # Handlers of watches end with what they wait for; aiohttp would leave them to the garbage collector.
+        for task in tuple(self._watches):
+            task.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
         await self._runner.cleanup()
 
     def write_kubeconfig(self, path: Path) -> None:
@@ -79,6 +83,14 @@ class Proxy:
 
     async def _mutate(self, request: web.BaseRequest, headers: Mapping[str, str], body: bytes) -> web.StreamResponse:
         entry = self.ledger.open(request.method, request.path, body)
+        try:
+            return await self._carry_out(entry, request, headers, body)
+        finally:
+            self.ledger.leave(entry)
+
+    async def _carry_out(
+        self, entry: Entry, request: web.BaseRequest, headers: Mapping[str, str], body: bytes
+    ) -> web.StreamResponse:
         blow = self._blow_at(entry)
         if blow is Blow.KILL_BEFORE:
             await self.kill()
@@ -135,34 +147,38 @@ class Proxy:
         async with self._upstream.forward("GET", request.path_qs, headers, b"") as source:
             kept = {"Content-Type": source.headers.get("Content-Type", "application/json")}
             response = web.StreamResponse(status=source.status, headers=kept)
-            await response.prepare(request)
+            try:
+                await response.prepare(request)
+            except ConnectionResetError:
+                # The operator that asked was killed meanwhile.
+                return response
             pump = asyncio.ensure_future(self._pump(source, response))
             struck = asyncio.ensure_future(self.watches.until_struck())
+            self._watches |= {pump, struck}
             try:
                 await asyncio.wait({pump, struck} if self._ends_by_strike() else {pump}, return_when="FIRST_COMPLETED")
                 if not pump.done():
-                    return await self._end(request, response)
+                    await self._end(request, response)
             finally:
                 for task in (pump, struck):
                     task.cancel()
                 await asyncio.gather(pump, struck, return_exceptions=True)
+                self._watches -= {pump, struck}
             return response
 
     def _ends_by_strike(self) -> bool:
         return self.watches.ends and not self.watches.active
 
-    async def _end(self, request: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
+    async def _end(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         if self.watches.fault is WatchFault.GONE:
             await response.write(json.dumps(GONE_EVENT).encode() + b"\n")
-            return response
-        return _hang_up(request)
+        else:
+            _hang_up(request)
 
     async def _pump(self, source: aiohttp.ClientResponse, response: web.StreamResponse) -> None:
         async for line in lines_of(source.content):
             for piece in self.watches.edit(line):
-                if self.watches.frozen:
-                    # TCP stays alive, and no byte comes any more.
-                    await asyncio.Event().wait()
+                await self.watches.pass_on()
                 await response.write(piece)
 
 

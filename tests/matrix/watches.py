@@ -37,7 +37,7 @@ class WatchRules:
         self.active = False
         self.seen = 0
         self.hidden = 0
-        self._struck = asyncio.Event()
+        self._struck, self._thaw = asyncio.Event(), asyncio.Event()
 
     def strike(self) -> None:
         """The moment has come."""
@@ -47,6 +47,11 @@ class WatchRules:
     async def until_struck(self) -> None:
         """Wait for that moment."""
         await self._struck.wait()
+
+    async def pass_on(self) -> None:
+        """Return when a byte may pass; while frozen that is never: TCP stays alive, and no byte comes any more."""
+        if self.active and self.fault is WatchFault.FREEZE:
+            await self._thaw.wait()
 
     def edit(self, line: bytes) -> list[bytes]:
         """One event in, what the operator gets out."""
@@ -64,11 +69,6 @@ class WatchRules:
     def ends(self) -> bool:
         """Whether a strike ends the open watches."""
         return self.fault in (WatchFault.CUT, WatchFault.GONE)
-
-    @property
-    def frozen(self) -> bool:
-        """Whether no byte passes now."""
-        return self.active and self.fault is WatchFault.FREEZE
 
 
 async def lines_of(source: Chunks) -> AsyncIterator[bytes]:

@@ -68,9 +68,16 @@ class RestartPodsAction:
         return health is not PodHealth.NOT_COUNTED
 
     def look(self, effect: EffectStatus, view: StepView) -> Sighting:
-        """A pod that is gone, terminating, or another one under its name: done. Still there: not done."""
+        """A pod that is gone, terminating, or another one under its name: done. Still there: not done.
+
+        One that has become Ready meanwhile, and was to be evicted for not being so, is left alone.
+        """
         pod = next((pod for pod in view.target.pods if pod.meta.uid == effect.id), None)
-        return Sighting(EffectOutcome.EVICTED) if pod is None or pod.meta.deleting else Sighting()
+        if pod is None or pod.meta.deleting:
+            return Sighting(EffectOutcome.EVICTED)
+        if pod.ready and pod not in self._wanted(view):
+            return Sighting(EffectOutcome.WITHDRAWN, message="the pod became Ready before it was evicted")
+        return Sighting()
 
     def settled(self, effect: EffectStatus, view: StepView) -> Settlement | None:
         """The pod is gone or terminating, and one more pod is Ready than were without it, or all that are wanted."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from ultra_recovery.apis.run_status import RunPhase
+from ultra_recovery.apis.run_status import EffectOutcome, RunPhase
 from ultra_recovery.core.call import Delivery
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Kind
@@ -40,29 +40,43 @@ class Series:
 
 
 _POLICY = ("namespace", "policy")
+_ENDED = (*_POLICY, "phase", "reason")
 _BREAKER = ("namespace", "breaker")
 _C, _G, _H = Type.COUNTER, Type.GAUGE, Type.HISTOGRAM
 
 SERIES = (
     Series("recovery_breaker_state", _G, "State of a breaker: 0 Closed, 1 Open, 2 HalfOpen.", _BREAKER),
     Series("recovery_breaker_transitions_total", _C, "Transitions of a breaker, by new state.", (*_BREAKER, "to")),
-    Series("recovery_probes_total", _C, "Probes of a breaker's target.", (*_BREAKER, "outcome", "target_kind")),
+    Series(
+        "recovery_probes_total",
+        _C,
+        "Probes; target_kind is http, tcp, prometheus, workload or unknown.",
+        (*_BREAKER, "outcome", "target_kind"),
+    ),
     Series("recovery_probe_duration_seconds", _H, "Time that probes took.", ("target_kind",), SHORT),
-    Series("recovery_decisions_total", _C, "Changes of a policy's decision.", (*_POLICY, "decision", "reason")),
+    Series(
+        "recovery_decisions_total",
+        _C,
+        "New decisions: Idle, Wait, Hold (a gate refuses) or StartRun.",
+        (*_POLICY, "decision", "reason"),
+    ),
     Series("recovery_incidents_total", _C, "Incidents opened, recovered, returned, closed.", (*_POLICY, "reason")),
-    Series("recovery_runs_total", _C, "Completed runs.", (*_POLICY, "phase")),
-    Series("recovery_run_duration_seconds", _H, "Time from start to end of completed runs.", _POLICY, LONG),
-    Series("recovery_time_to_detect_seconds", _H, "Time from a fault to its detection.", _POLICY, LONG),
-    Series("recovery_time_to_recover_seconds", _H, "Time from a fault to proven recovery.", _POLICY, LONG),
-    Series("recovery_attempts_total", _C, "Completed runs that had an effect on their target.", _POLICY),
-    Series("recovery_effects_total", _C, "Effects on targets.", (*_POLICY, "kind", "outcome")),
+    Series("recovery_runs_total", _C, "Completed runs, dry ones not, by how and why they ended.", _ENDED),
+    Series("recovery_dry_runs_total", _C, "Completed dry runs: they touch nothing and count nowhere else.", _POLICY),
+    Series("recovery_waits_total", _C, "Waits of runs and steps, by the gate that refused.", (*_POLICY, "reason")),
+    Series("recovery_run_duration_seconds", _H, "From the start of a run to its end.", _POLICY, LONG),
+    Series("recovery_time_to_detect_seconds", _H, "From the first bad observation to detection.", _POLICY, LONG),
+    Series("recovery_time_to_recover_seconds", _H, "From the first bad observation to recovery.", _POLICY, LONG),
+    Series("recovery_attempts_total", _C, "Completed runs that had an effect on anything but people.", _POLICY),
+    Series("recovery_effects_total", _C, "Effects, by what became of them.", (*_POLICY, "kind", "outcome")),
     Series("recovery_active_runs", _G, "Runs that are not completed.", _POLICY),
-    Series("leader_election_master_status", _G, "Whether this process is the leader.", ("name",)),
+    Series("recovery_runs_awaiting_approval", _G, "Runs that wait for a person's approval.", _POLICY),
+    Series("leader_election_master_status", _G, "1 on the process that leads.", ("name",)),
     Series("recovery_enforcement_problems_total", _C, "Objects found not enforceable.", ("namespace", "reason")),
     Series("recovery_events_dropped_total", _C, "Kubernetes Events that could not be posted."),
-    Series("recovery_notifications_total", _C, "Notifications to webhooks that came to an end.", ("outcome",)),
-    Series("recovery_notifications_dropped_total", _C, "Notifications that were not taken: queue full, or too large."),
-    Series("recovery_table_stale", _G, "Whether the view of the cluster is too old to act on."),
+    Series("recovery_notifications_total", _C, "Notifications: Delivered, or Failed for good.", ("outcome",)),
+    Series("recovery_notifications_dropped_total", _C, "Not taken: 1000 wait, or above 64 KiB."),
+    Series("recovery_table_stale", _G, "1 while the view of the cluster is too old to act on."),
 )
 
 _COMPLETED = frozenset(phase for phase in RunPhase if phase.completed)
@@ -86,6 +100,7 @@ class MetricsSink:
             Topic.INCIDENT: self._incident,
             Topic.ENFORCEMENT: self._enforcement,
             Topic.RUN: self._run,
+            Topic.WAIT: self._wait,
             Topic.EFFECT: self._effect,
             Topic.LEADERSHIP: self._leadership,
         }
@@ -119,12 +134,15 @@ class MetricsSink:
         """Whether the table of watched objects is too old to act on."""
         self._record("recovery_table_stale", {}, float(stale))
 
-    def set_active_runs(self, active: Mapping[tuple[str, str], int]) -> None:
-        """Replace the numbers of active runs: (namespace, policy) → number; who is not named has none."""
-        gauge = self._metrics["recovery_active_runs"]
-        gauge.clear()
-        for (namespace, policy), number in active.items():
-            self._record("recovery_active_runs", {"namespace": namespace, "policy": policy}, float(number))
+    def set_active_runs(self, active: Mapping[tuple[str, str], int], awaiting: Mapping[tuple[str, str], int]) -> None:
+        """Replace the numbers of active runs, and of those that await approval: (namespace, policy) → number.
+
+        A policy that is not named has none.
+        """
+        for name, numbers in (("recovery_active_runs", active), ("recovery_runs_awaiting_approval", awaiting)):
+            self._metrics[name].clear()
+            for (namespace, policy), number in numbers.items():
+                self._record(name, {"namespace": namespace, "policy": policy}, float(number))
 
     def forget(self, kind: Kind, namespace: str, name: str) -> None:
         """Remove all series of an object that was deleted."""
@@ -173,16 +191,25 @@ class MetricsSink:
 
     def _run(self, notice: Notice) -> None:
         labels = notice.labels
+        if labels.get("phase") == RunPhase.AWAITING_APPROVAL:
+            self._wait(notice)
         if labels.get("phase") not in _COMPLETED:
             return
-        self._record("recovery_runs_total", labels)
+        if labels.get("dry_run") == "true":
+            self._record("recovery_dry_runs_total", labels)
+            return
+        self._record("recovery_runs_total", {**labels, "reason": notice.reason})
         for name in ("run_duration", "time_to_detect", "time_to_recover"):
             self._record(f"recovery_{name}_seconds", labels, notice.values.get(name.removeprefix("run_")))
         if labels.get("attempt") == "true":
             self._record("recovery_attempts_total", labels)
 
+    def _wait(self, notice: Notice) -> None:
+        self._record("recovery_waits_total", {**notice.labels, "reason": notice.reason})
+
     def _effect(self, notice: Notice) -> None:
-        self._record("recovery_effects_total", notice.labels)
+        if notice.labels.get("outcome") != EffectOutcome.DRY_RUN:
+            self._record("recovery_effects_total", notice.labels)
 
     def _leadership(self, notice: Notice) -> None:
         self._record("leader_election_master_status", notice.labels, notice.values.get("leader"))

@@ -10,7 +10,10 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonValue
 
 from ultra_recovery.apis.endpoint import ENDPOINT_RULES, HttpEndpoint
-from ultra_recovery.apis.meta import ApiType, HalfMinute, Hours, LabelName, ObjectName, Seconds
+from ultra_recovery.apis.meta import ApiType, HalfMinute, Hours, LabelName, ObjectName, Seconds, patterned, readable
+
+_REASON = r"^[A-Z][A-Za-z]*$"
+_REASON_MESSAGE = "must be a reason as in the breaker's status.reason, such as ProbeFailed; see the reasons page"
 
 _BREAKER_RULE: JsonValue = {
     "rule": "self.class != 'DependencyRepair' || has(self.breaker)",
@@ -153,7 +156,7 @@ class AllowWhileOpen(ApiType):
 
     breaker: ObjectName = Field(description="Name of a breaker of the policy's dependencies. Example: orders-db.")
     reasons: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=64)]],
+        list[Annotated[str, patterned(_REASON, _REASON_MESSAGE, min_length=1, max_length=64)]],
         Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"}),
     ] = Field(
         default_factory=list,
@@ -184,6 +187,26 @@ class OnError(StrEnum):
 
 class Step(ApiType):
     """One rung of the ladder."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": "!has(self.action.notify) || (!has(self.approval) && self.allowWhileOpen.size() == 0)",
+                    "message": "a notify step passes every gate and asks nobody: remove approval and allowWhileOpen, "
+                    "or put them on the step before it",
+                },
+                {
+                    "rule": "!has(self.action.callHook) "
+                    f"|| !{readable('self.action.callHook.timeout', 'self.timeout')} "
+                    "|| duration(self.action.callHook.timeout) <= duration(self.timeout)",
+                    "message": "the hook may take longer than its step: raise the step's timeout or lower "
+                    "callHook.timeout (5s unless set)",
+                    "fieldPath": ".timeout",
+                },
+            ]
+        }
+    )
 
     name: LabelName = Field(description="Name of the step, unique in the ladder. Example: restart.")
     action: Action = Field(description="What the step does: exactly one kind of action, such as restartPods.")

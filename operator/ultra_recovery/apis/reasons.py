@@ -82,6 +82,7 @@ class Reason(StrEnum):
     DEPENDENCY_OPEN = "DependencyOpen"
     AWAITING_PROBE = "AwaitingProbe"
     BREAKER_LEASED = "BreakerLeased"
+    OVERRIDDEN = "Overridden"
     NAMESPACE_PAUSED = "NamespacePaused"
     OPERATOR_PAUSED = "OperatorPaused"
     AWAITING_APPROVAL = "AwaitingApproval"
@@ -188,9 +189,10 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.MANUAL: "The policy's mode is Manual: it acts only on runs that a person creates.",
     Reason.EXCLUDED: "The target carries the label recovery.ultra.dev/exclude=true.",
     Reason.DRY_RUN_RECORDED: "The policy's mode is DryRun and a run of this incident has recorded what would be done.",
-    Reason.DEPENDENCY_OPEN: "A dependency is down, so restarting the target's pods would not help.",
+    Reason.DEPENDENCY_OPEN: "A dependency is down, or back for less than 10 s; restarting pods would not help.",
     Reason.AWAITING_PROBE: "A dependency is being probed right now; the step waits for the answer.",
     Reason.BREAKER_LEASED: "Another run works on the same dependency.",
+    Reason.OVERRIDDEN: "The breaker that had fired was overridden by a person; it neither fires nor clears.",
     Reason.NAMESPACE_PAUSED: "The Namespace carries the annotation recovery.ultra.dev/paused=true.",
     Reason.OPERATOR_PAUSED: "The operator is paused by its setting ULTRA_PAUSED.",
     Reason.AWAITING_APPROVAL: "The step waits for a person's approval.",

@@ -64,12 +64,12 @@ class MaintenanceWindow(ApiType):
         description="Deny: no step begins inside the window. Allow: steps begin only inside a window of this effect. "
         "Deny wins. Default: Deny.",
     )
-    schedule: Annotated[str, patterned(_CRON, _CRON_MESSAGE, min_length=9, max_length=100)] = Field(
+    schedule: Annotated[str, patterned(_CRON, _CRON_MESSAGE, max_length=100)] = Field(
         description="When the window opens, as five cron fields: minute, hour, day of month, month, day of week. "
         'Example: "0 2 * * *".'
     )
     duration: Hours = Field(description="How long the window stays open, 1s to 24h. Example: 1h.")
-    time_zone: Annotated[str, patterned(_ZONE, _ZONE_MESSAGE, min_length=1, max_length=64)] = Field(
+    time_zone: Annotated[str, patterned(_ZONE, _ZONE_MESSAGE, max_length=64)] = Field(
         default="UTC",
         description="Time zone of the schedule, as in the IANA database. Default: UTC. Example: Europe/Berlin.",
     )
@@ -117,7 +117,8 @@ class Limits(ApiType):
     )
     interval: Moments = Field(
         default=timedelta(seconds=60),
-        description="Pause between the end of a run and the next attempt of the same incident. Default: 1m.",
+        description="Pause between the end of a run and the next attempt of the same incident; at least one second. "
+        "After runs that find nothing to do it doubles, up to 10m. Default: 1m.",
     )
     timeout: Seconds = Field(
         default=timedelta(seconds=300), description="A run takes at most this long, waiting included. Default: 5m."

@@ -38,13 +38,21 @@ class RecoveryRunSpec(ApiType):
                     "fieldPath": ".cause",
                 },
                 {
+                    "rule": "self.cause == 'Trigger' || (!has(self.incident) && !has(self.sequence) && "
+                    "!has(self.attempt))",
+                    "message": "incident, sequence and attempt are the operator's own: leave them out, or the run "
+                    "would count in an incident that it does not belong to",
+                    "fieldPath": ".cause",
+                },
+                {
                     "rule": "self.cause != 'Reported' || has(self.errorType)",
-                    "message": "a reported run names the errorType that was seen",
+                    "message": "a run of cause Reported names the error that was seen: set errorType",
                     "fieldPath": ".cause",
                 },
                 {
                     "rule": "!self.force || (self.cause == 'Manual' && has(self.reason) && self.reason.size() > 0)",
-                    "message": "force goes with cause Manual and needs a reason",
+                    "message": "force goes with cause Manual and needs a reason: set reason to why the gates may be "
+                    "skipped",
                     "fieldPath": ".force",
                 },
             ]

@@ -53,6 +53,7 @@ class Snapshot:
         confirming: after a reset, until enough successes: probes come at trialInterval.
         last: the latest result, None before the first probe.
         good_since: begin of the current row of successes, None while the latest result is not one.
+        failed_at: when the latest failure was seen by this process, None when it has seen none.
         changed_at: when the last result was taken, while HalfOpen: for the clock of the trial.
         calls: the window's calls; only while Closed by the table, forgotten at every transition.
         override: what a person decided, while that is in force.
@@ -73,6 +74,7 @@ class Snapshot:
     confirming: bool = False
     last: ProbeResult | None = None
     good_since: datetime | None = None
+    failed_at: datetime | None = None
     changed_at: datetime | None = None
     calls: tuple[Call, ...] = ()
     override: Override | None = None
@@ -160,7 +162,8 @@ def observe(snapshot: Snapshot, happening: Happening, spec: CircuitBreakerSpec, 
     good_since = (snapshot.good_since or result.started_at) if result.outcome is Outcome.SUCCESS else None
     counts = snapshot.state is BreakerState.CLOSED and snapshot.override is None
     calls = record_call(snapshot.calls, result, spec.window) if counts else ()
-    return replace(noted, last=result, good_since=good_since, calls=calls)
+    failed_at = result.finished_at if result.outcome is Outcome.FAILURE else snapshot.failed_at
+    return replace(noted, last=result, good_since=good_since, failed_at=failed_at, calls=calls)
 
 
 def _turn_clock(snapshot: Snapshot, result: ProbeResult, now: datetime) -> Snapshot:

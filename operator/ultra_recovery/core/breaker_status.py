@@ -190,7 +190,7 @@ def _conditions(snapshot: Snapshot, record: BreakerRecord, old: Sequence[Conditi
         wanted.append(Wanted(ConditionType.STALLED, "True", reason, message))
     opened = snapshot.state is BreakerState.OPEN
     wanted.append(Wanted(ConditionType.CIRCUIT_OPEN, conditions.truth(opened), snapshot.reason, snapshot.message))
-    wanted.append(_target_healthy(snapshot, record))
+    wanted.append(_target_healthy(snapshot, record, old))
     return conditions.merge(old, wanted, record.generation, now)
 
 
@@ -198,14 +198,22 @@ def _enforced(snapshot: Snapshot) -> str:
     return "the breaker is probed" if snapshot.override is None else snapshot.override.sentence
 
 
-def _target_healthy(snapshot: Snapshot, record: BreakerRecord) -> Wanted:
-    """What the latest probe said, in words that do not change while nothing changes."""
+def _target_healthy(snapshot: Snapshot, record: BreakerRecord, old: Sequence[Condition]) -> Wanted:
+    """What the latest probe said, in words that do not change while nothing changes.
+
+    An operator that has just started has no latest probe. What is on record stays until it has one: otherwise every
+    start would write every breaker twice, and call healthy targets unknown in between.
+    """
     last = snapshot.last
     if record.stalled is not None:
         return Wanted(ConditionType.TARGET_HEALTHY, "Unknown", record.stalled[0], record.stalled[1])
     if not snapshot.probed:
         return Wanted(ConditionType.TARGET_HEALTHY, "Unknown", Reason.DISABLED, "a Disabled breaker is not probed")
     if last is None:
+        known = next((item for item in old if item.type == ConditionType.TARGET_HEALTHY), None)
+        probed = known is not None and known.reason in (Reason.PROBE_SUCCEEDED, Reason.PROBE_FAILED)
+        if known is not None and probed and not snapshot.unconfirmed:
+            return Wanted(ConditionType.TARGET_HEALTHY, known.status, _KNOWN_REASONS[known.reason], known.message)
         return Wanted(ConditionType.TARGET_HEALTHY, "Unknown", Reason.INITIAL, "not probed yet")
     if last.outcome is Outcome.SUCCESS:
         return Wanted(ConditionType.TARGET_HEALTHY, "True", Reason.PROBE_SUCCEEDED, "the last probe succeeded")

@@ -10,12 +10,14 @@ from ultra_recovery.apis.policy_status import IncidentState, IncidentStatus
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_policy import Mode
 from ultra_recovery.apis.recovery_run import Cause, RecoveryRunSpec
+from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core import naming
 from ultra_recovery.core.facts import PolicyFacts
 from ultra_recovery.core.incident import IncidentStep, step_incident
+from ultra_recovery.core.objects import Run
 from ultra_recovery.core.refusal import Refusal
 from ultra_recovery.core.run_gates import attempts_of, first_refusal
-from ultra_recovery.core.signals import SignalState, next_change
+from ultra_recovery.core.signals import SignalState, next_change, next_trouble
 from ultra_recovery.core.step_gates import ActionClass, EffectRequest, first_step_refusal
 
 
@@ -73,10 +75,10 @@ def decide(facts: PolicyFacts, action_class: ActionClass, now: datetime) -> Deci
         min_healthy_period=facts.spec.limits.min_healthy_period,
         now=now,
     )
-    look = _earliest(step.next_look, next_change(facts.signals))
+    look = _earliest(step.next_look, next_change(facts.signals), next_trouble(facts.signals))
     active = facts.active_run
     if active is not None:
-        return Decision(DecisionKind.WAIT, Reason.RUN_ACTIVE, f"run {active.meta.key.name} is active", step, look)
+        return _active(active, step, look)
     incident = step.incident
     if incident is None or incident.state is IncidentState.CLOSED:
         return _quiet(facts, step, look)
@@ -87,6 +89,24 @@ def decide(facts: PolicyFacts, action_class: ActionClass, now: datetime) -> Deci
     if refusal is not None:
         return _hold(refusal, step, look)
     return _start(facts, incident, step)
+
+
+def waits_on(run: Run | None) -> Refusal | None:
+    """The gate that an active run waits for, None when it goes on."""
+    if run is None or run.status.reason in (None, Reason.PENDING) or not run.status.message:
+        return None
+    status = run.status
+    waits = status.phase is not None and status.phase is not RunPhase.RUNNING
+    held = bool(status.steps) and status.steps[-1].waiting_since is not None
+    return Refusal(Reason(run.status.reason), run.status.message) if waits or held else None
+
+
+def _active(run: Run, step: IncidentStep, look: datetime | None) -> Decision:
+    """A run is active. A gate that it waits for refuses the recovery, as it would before a run."""
+    gate, name = waits_on(run), run.meta.key.name
+    if gate is not None:
+        return Decision(DecisionKind.HOLD, gate.reason, f"run {name} waits: {gate.message}", step, look)
+    return Decision(DecisionKind.WAIT, Reason.RUN_ACTIVE, f"run {name} is active", step, look)
 
 
 def _quiet(facts: PolicyFacts, step: IncidentStep, look: datetime | None) -> Decision:

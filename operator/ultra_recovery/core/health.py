@@ -138,6 +138,19 @@ def _troubles(
     return {reason: before.get(reason, now) for reason, there in present.items() if there}
 
 
+def grace_ends(pod: Pod, grace: timedelta, now: datetime) -> datetime | None:
+    """When time alone makes trouble of a pod that starts or terminates; None when it does not."""
+    if pod.ready and not pod.meta.deleting:
+        return None
+    moments = (pod.meta.created_at, pod.started_at, pod.meta.deleted_at)
+    # A moment after the grace: at its very end there is no trouble yet.
+    ends = [moment + grace + _AFTER for moment in moments if moment is not None]
+    return min((end for end in ends if end > now), default=None)
+
+
+_AFTER = timedelta(milliseconds=1)
+
+
 def trouble_since(
     history: PodHistory, reasons: Iterable[PodUnhealthyReason], kills: int, within: timedelta, now: datetime
 ) -> dict[PodUnhealthyReason, datetime]:

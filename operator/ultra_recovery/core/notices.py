@@ -20,6 +20,7 @@ class Topic(StrEnum):
     DECISION = "decision"
     INCIDENT = "incident"
     RUN = "run"
+    WAIT = "wait"
     STEP = "step"
     EFFECT = "effect"
     NOTIFICATION = "notification"

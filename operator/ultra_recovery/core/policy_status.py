@@ -15,6 +15,7 @@ from ultra_recovery.apis.policy_status import (
     RecoveryPolicyStatus,
 )
 from ultra_recovery.apis.reasons import ConditionType, Reason
+from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core import conditions
 from ultra_recovery.core.conditions import Wanted
 from ultra_recovery.core.decide import Decision, DecisionKind
@@ -104,12 +105,11 @@ def _incident(incident: IncidentStatus | None) -> Wanted:
 
 
 def _needs_human(facts: PolicyFacts, decision: Decision, incident: IncidentStatus | None) -> bool:
-    """True from the moment all attempts are used, until a reset or until the incident closes."""
+    """True from the moment all attempts are used in vain, until a reset or until the incident closes."""
     if decision.reason is Reason.NEEDS_HUMAN:
         return True
-    if incident is None or incident.state is IncidentState.CLOSED:
+    if incident is None or incident.state is IncidentState.CLOSED or facts.active_run is not None:
         return False
-    was = any(item.type == ConditionType.NEEDS_HUMAN for item in facts.policy.status.conditions)
-    before = facts.policy.status.incident
-    same = before is not None and before.id == incident.id
-    return was and same and attempts_of(facts, incident.id) >= facts.spec.limits.max_attempts
+    tried = [record for record in facts.counted_of(incident.id) if record.effective]
+    in_vain = bool(tried) and tried[-1].phase != RunPhase.SUCCEEDED
+    return in_vain and attempts_of(facts, incident.id) >= facts.spec.limits.max_attempts

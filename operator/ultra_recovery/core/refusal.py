@@ -24,7 +24,7 @@ class Refusal:
         reason: the gate.
         message: a sentence that says what would have to change.
         next_look: when it may change by the passing of time alone.
-        transient: it will be over in a moment (a probe is on its way): nothing is written about it.
+        transient: it will be over in a moment (a probe is on its way): nothing is written unless it lasts.
     """
 
     reason: Reason

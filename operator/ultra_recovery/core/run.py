@@ -28,8 +28,9 @@ from ultra_recovery.core.facts import RunFacts
 from ultra_recovery.core.refusal import Problem, Refusal
 from ultra_recovery.core.run_pending import pending_problem, pending_refusal, waits_for
 from ultra_recovery.core.run_rehearsal import rehearse
-from ultra_recovery.core.signals import all_clear
+from ultra_recovery.core.signals import all_clear, all_muted, next_change
 from ultra_recovery.core.step import advance_step
+from ultra_recovery.core.step_context import deadline_of
 
 LEASE_RETRY = timedelta(seconds=2)
 FindPlanner = Callable[[Action], Planner | None]
@@ -55,7 +56,7 @@ class Advance:
 
 
 def stop_request(facts: RunFacts) -> Problem | None:
-    """Whether somebody wants the run to stop: by annotation, through the policy, the namespace or the operator."""
+    """Whether somebody wants the run to stop: by annotation, through the policy, a breaker, the namespace or all."""
     if CANCEL_ANNOTATION in facts.run.meta.annotations:
         return Problem(Reason.CANCEL_REQUESTED, "cancelled by annotation")
     if facts.run.meta.deleting:
@@ -65,6 +66,8 @@ def stop_request(facts: RunFacts) -> Problem | None:
         return Problem(Reason.POLICY_GONE, "the policy was deleted")
     if policy.spec is not None and policy.spec.mode is Mode.PAUSED:
         return Problem(Reason.PAUSED, "the policy was paused")
+    if facts.triggered and all_muted(facts.signals):
+        return Problem(Reason.OVERRIDDEN, "; ".join(signal.message for signal in facts.signals))
     return facts.rails.paused
 
 
@@ -114,6 +117,9 @@ def _pending(facts: RunFacts, spec: RecoveryRunSpec, find_planner: FindPlanner, 
     if facts.triggered and all_clear(facts.signals):
         return cancelled(Reason.SELF_RECOVERED, "the signals cleared before the first effect")
     refusal = pending_refusal(facts, spec, now)
+    if refusal is not None and refusal.reason is Reason.NOT_FIRING and facts.triggered:
+        # Its incident is open and not all is clear: the leader has just started, and every `for` begins anew.
+        return Advance(status, next_look=min(next_change(facts.signals) or now + LEASE_RETRY, expires_at))
     if refusal is not None:
         return _refused(status, spec, refusal, expires_at, now)
     return Advance(rehearse(facts, find_planner, now)) if spec.dry_run else _take_lease(facts, expires_at, now)
@@ -141,12 +147,23 @@ def _take_lease(facts: RunFacts, expires_at: datetime, now: datetime) -> Advance
     return Advance(record.start(status, now))
 
 
+def _without_lease(facts: RunFacts, now: datetime) -> Advance:
+    """Without the target's Lease nothing is done or judged; the end of the run does not wait for it."""
+    status = facts.run.status
+    if facts.lease_held is None or status.plan is None or now < deadline_of(status, status.plan, now):
+        return Advance(status, wants_lease=True, next_look=now + LEASE_RETRY)
+    acted = facts.had_effect or any(effect.outcome is None for step in status.steps for effect in step.effects)
+    phase = RunPhase.INCONCLUSIVE if acted else RunPhase.CANCELLED
+    message = f"limits.timeout is over, and the target's Lease was held by run {facts.lease_holder}"
+    return Advance(record.finish(status, phase, Reason.TARGET_LEASED, message, now))
+
+
 def _running(facts: RunFacts, find_planner: FindPlanner, now: datetime) -> Advance:
     """While it runs: the target must still be the same and the Lease ours; the rest is the current step's."""
     status = facts.run.status
     awaits = status.phase is RunPhase.AWAITING_APPROVAL
     if not awaits and not facts.lease_held:
-        return Advance(status, wants_lease=True, next_look=now + LEASE_RETRY)
+        return _without_lease(facts, now)
     workload = facts.target.workload
     if workload is None or workload.meta.deleting or (status.target and workload.meta.uid != status.target.uid):
         message = "the target was deleted, or recreated under the same name"

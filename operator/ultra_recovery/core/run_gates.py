@@ -23,6 +23,9 @@ from ultra_recovery.core.signals import any_firing
 MAX_INTERVAL = timedelta(minutes=10)
 """The pause between runs that find nothing to do grows up to this, or to limits.interval where that is longer."""
 
+_LEAST_INTERVAL = timedelta(seconds=1)
+"""Even where limits.interval is zero: a breaker that a run has just proven well needs a moment to say so."""
+
 RunGate = Callable[[PolicyFacts, IncidentStatus | None, datetime], Refusal | None]
 
 
@@ -129,7 +132,7 @@ def interval(facts: PolicyFacts, incident: IncidentStatus | None, now: datetime)
     last = ended[-1].finished_at if ended else None
     if last is None:
         return None
-    until = last + _pause(facts.spec.limits.interval, ended)
+    until = last + _pause(max(facts.spec.limits.interval, _LEAST_INTERVAL), ended)
     if now >= until:
         return None
     return Refusal(Reason.INTERVAL, f"the next attempt is due at {until:%H:%M:%S} UTC (limits.interval)", until)
@@ -142,7 +145,7 @@ def _pause(pause: timedelta, ended: Sequence[RunRecord]) -> timedelta:
         if record.effective or record.reason != Reason.NOTHING_TO_DO:
             break
         idle += 1
-    return min(max(pause, timedelta(seconds=1)) * 2**idle, max(pause, MAX_INTERVAL)) if idle else pause
+    return min(pause * 2**idle, max(pause, MAX_INTERVAL)) if idle else pause
 
 
 def cooldown(facts: PolicyFacts, incident: IncidentStatus | None, now: datetime) -> Refusal | None:

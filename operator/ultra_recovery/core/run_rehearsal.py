@@ -42,7 +42,8 @@ def _step(facts: RunFacts, status: RecoveryRunStatus, index: int, planner: Plann
     rung = status.plan.ladder[index]
     step = StepStatus(name=rung.name, state=StepState.ACTING, started_at=now)
     here = Here(facts, planner, status.plan, rung, step, None, now)
-    refusal = here.gate()
+    first = planner.propose(here.view())
+    refusal = here.gate(first.pod if first is not None else None)
     planned = [] if refusal is not None else _effects(here)
     if refusal is not None:
         message = f"would wait: {refusal.reason}: {refusal.message}"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ultra_recovery.apis.circuit_breaker import BreakerState
 from ultra_recovery.apis.trigger import PodUnhealthyReason, PodUnhealthyTrigger, Trigger
 from ultra_recovery.core.breaker_state import Snapshot
-from ultra_recovery.core.health import PodHealth, PodHistory, trouble_since
+from ultra_recovery.core.health import PodHealth, PodHistory, grace_ends, judge_pod, trouble_since
 from ultra_recovery.core.objects import Pod
 from ultra_recovery.core.probe import Outcome
 from ultra_recovery.core.target import TargetFacts
@@ -39,6 +39,8 @@ class Signal:
         fires_at: when a PENDING signal will fire.
         fresh_at: when the latest observation behind this was made.
         pods: UIDs of the pods that are unhealthy for long enough.
+        look_at: when the passing of time alone may make trouble of a pod.
+        muted: a person's override keeps it from saying anything.
     """
 
     trigger: str
@@ -49,6 +51,8 @@ class Signal:
     fires_at: datetime | None = None
     fresh_at: datetime | None = None
     pods: frozenset[str] = frozenset()
+    muted: bool = False
+    look_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def _circuit_open(trigger: Trigger, breaker: str, observed: Observed, now: datet
     fresh_at = snapshot.last.finished_at if snapshot.last else None
     if snapshot.override is not None:
         message = f"breaker {breaker} neither fires nor clears: {snapshot.override.sentence}"
-        return Signal(trigger.name, SignalState.NEITHER, message, good_since=good_since, fresh_at=fresh_at)
+        return Signal(trigger.name, SignalState.NEITHER, message, good_since=good_since, fresh_at=fresh_at, muted=True)
     if snapshot.state is BreakerState.OPEN:
         state, fires_at = _held(snapshot.since, trigger.hold, now)
         message = f"breaker {breaker} is Open: {snapshot.message}"
@@ -107,6 +111,12 @@ def _circuit_open(trigger: Trigger, breaker: str, observed: Observed, now: datet
 def _pod_unhealthy(trigger: Trigger, spec: PodUnhealthyTrigger, observed: Observed, now: datetime) -> Signal:
     if not observed.target_known:
         return Signal(trigger.name, SignalState.UNKNOWN, "the target cannot be read")
+    ends = [grace_ends(pod, spec.startup_grace, now) for pod in observed.pods]
+    look_at = min((end for end in ends if end is not None), default=None)
+    return replace(_judge_pods(trigger, spec, observed, now), look_at=look_at)
+
+
+def _judge_pods(trigger: Trigger, spec: PodUnhealthyTrigger, observed: Observed, now: datetime) -> Signal:
     troubles = [(pod, found) for pod in observed.pods if (found := _trouble(spec, observed, pod, now))]
     if not troubles:
         state, message, good = _quiet(observed)
@@ -179,7 +189,10 @@ def _held(since: datetime, hold: timedelta, now: datetime) -> tuple[SignalState,
 
 
 def read_health(target: TargetFacts, breakers: Mapping[str, Snapshot | None], now: datetime) -> tuple[Signal, ...]:
-    """What a run without triggers is verified by: the target available, and all dependencies good."""
+    """What a run without triggers goes by: the target available, and all dependencies good.
+
+    Its unhealthy pods are those that a podUnhealthy trigger with default values would fire for.
+    """
     return (_availability(target, now), *(_dependency(name, item) for name, item in sorted(breakers.items())))
 
 
@@ -190,9 +203,15 @@ def _availability(target: TargetFacts, now: datetime) -> Signal:
     ready = [pod.ready_changed_at for pod in target.available(now) if pod.ready_changed_at is not None]
     message = f"{len(ready)} of {workload.replicas} pods are Ready"
     if len(ready) < workload.replicas:
-        return Signal("target", SignalState.FIRING, message, fresh_at=now)
+        ill = frozenset(pod.meta.uid for pod in target.pods if _is_ill(pod, now))
+        return Signal("target", SignalState.FIRING, message, fresh_at=now, pods=ill)
     good = max(ready, default=workload.meta.created_at or now)
     return Signal("target", SignalState.CLEAR, message, good_since=good, fresh_at=now)
+
+
+def _is_ill(pod: Pod, now: datetime) -> bool:
+    """Whether a pod is not Ready and a restart may help it: who asks for a run does not want to wait for a grace."""
+    return judge_pod(pod, was_ready=True, grace=timedelta(0), now=now) is PodHealth.UNHEALTHY
 
 
 def _dependency(name: str, snapshot: Snapshot | None) -> Signal:
@@ -204,6 +223,11 @@ def _dependency(name: str, snapshot: Snapshot | None) -> Signal:
     return Signal(name, state, message, good_since=good_since, fresh_at=snapshot.last.finished_at)
 
 
+def next_trouble(signals: Sequence[Signal]) -> datetime | None:
+    """When to look again although nobody tells that anything changed."""
+    return min((signal.look_at for signal in signals if signal.look_at is not None), default=None)
+
+
 def any_firing(signals: Sequence[Signal]) -> bool:
     """Whether at least one trigger fires."""
     return any(signal.state is SignalState.FIRING for signal in signals)
@@ -212,6 +236,12 @@ def any_firing(signals: Sequence[Signal]) -> bool:
 def all_clear(signals: Sequence[Signal]) -> bool:
     """Whether every signal is clear: no data and HalfOpen do not count as that."""
     return bool(signals) and all(signal.state is SignalState.CLEAR for signal in signals)
+
+
+def all_muted(signals: Sequence[Signal]) -> bool:
+    """Whether overrides alone keep the signals from being clear: nothing can fire, and nothing can be proven."""
+    loud = [signal for signal in signals if signal.state is not SignalState.CLEAR]
+    return bool(loud) and all(signal.muted for signal in loud)
 
 
 def good_since(signals: Sequence[Signal]) -> datetime | None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.run_status import RunPhase, StepResult, StepState
 from ultra_recovery.core import run_record as record
 from ultra_recovery.core.action import Planner
 from ultra_recovery.core.facts import RunFacts
 from ultra_recovery.core.ladder import ending_of, next_rung
-from ultra_recovery.core.refusal import Problem, Refusal
+from ultra_recovery.core.refusal import Problem
 from ultra_recovery.core.step_acting import acting
 from ultra_recovery.core.step_context import Here, StepAdvance
 from ultra_recovery.core.step_undoing import undoing
@@ -40,15 +39,7 @@ def advance_step(facts: RunFacts, planner: Planner, stop: Problem | None, now: d
     here = Here(facts, planner, status.plan, rung, status.steps[-1], stop, now)
     if status.phase is RunPhase.AWAITING_APPROVAL:
         return awaiting_approval(here)
-    if _lost_breaker(here):
-        return here.hold(Refusal(Reason.BREAKER_LEASED, f"the dependency is being worked on by {facts.breaker_holder}"))
     return _STATES[here.step.state](here)
-
-
-def _lost_breaker(here: Here) -> bool:
-    """Whether another run took a breaker's Lease while nobody renewed ours: then the next effect waits, too."""
-    acts = here.step.state is StepState.ACTING and bool(here.traits.breakers)
-    return acts and here.facts.breaker_held is False and here.now < here.deadline
 
 
 def _done(here: Here) -> StepAdvance:

@@ -9,6 +9,8 @@ from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus, RunPhase
 from ultra_recovery.core import effect_record as effects
 from ultra_recovery.core import run_record as record
 from ultra_recovery.core.action import EffectClass, StepView
+from ultra_recovery.core.objects import Pod
+from ultra_recovery.core.refusal import Refusal
 from ultra_recovery.core.signals import next_change
 from ultra_recovery.core.step_context import LOOK, Here, StepAdvance
 from ultra_recovery.core.step_waiting import ROLLED_OUT, SELF_RECOVERED
@@ -34,10 +36,13 @@ def acting(here: Here) -> StepAdvance:
         return _await_pending(here) or _leave_action(here)
     if here.acted_for >= here.rung.timeout:
         return here.end_step(StepResult.UNVERIFIED, Reason.STEP_TIMEOUT, f"not done within {here.rung.timeout}")
-    refusal = here.gate(proposal.pod)
-    if refusal is None:
-        return StepAdvance(effects.intend(here.status, proposal.effect, here.now), effect=proposal.effect)
-    return here.hold(refusal) if here.fits else here.out_of_time()
+    if not (here.fits or here.tells):
+        # The time of a wait is not the step's, but it is the run's.
+        return here.out_of_time()
+    refusal = _gate(here, proposal.pod)
+    if refusal is not None:
+        return here.hold(refusal)
+    return StepAdvance(effects.intend(here.status, proposal.effect, here.now), effect=proposal.effect)
 
 
 def _await_pending(here: Here) -> StepAdvance | None:
@@ -106,16 +111,37 @@ def _pending_effect(here: Here, view: StepView, effect: EffectStatus) -> StepAdv
     late = here.acted_for >= here.rung.timeout
     if here.tells:
         return _pending_message(here, effect, late=late, under_way=sighting.under_way)
-    gate = here.facts.refused or here.gate()
-    if here.enough or late or (gate is not None and not here.fits):
-        # The server said no, or was never asked since the last look: without an outcome there was no effect.
-        status = effects.record_outcome(here.status, effect.id, EffectOutcome.WITHDRAWN, None, here.now)
-        if gate is None or here.enough:
-            return StepAdvance(status)
+    gate = _refused_for_now(here) or _gate(here, here.pod_of(effect))
+    if here.enough or late or not here.fits:
+        return _withdraw(here, effect, gate, late=late)
+    return here.hold(gate) if gate is not None else StepAdvance(here.status, effect=effect)
+
+
+def _withdraw(here: Here, effect: EffectStatus, gate: Refusal | None, *, late: bool) -> StepAdvance:
+    """The server said no, or was never asked since the last look: without an outcome there was no effect."""
+    status = effects.record_outcome(here.status, effect.id, EffectOutcome.WITHDRAWN, None, here.now)
+    if here.enough:
+        return StepAdvance(status)
+    if gate is not None:
         return StepAdvance(record.finish_step(status, StepResult.BLOCKED, gate.reason, gate.message, here.now))
-    if gate is not None and (gate.next_look is None or gate.next_look > here.now):
-        return here.hold(gate)
-    return StepAdvance(here.status, effect=effect)
+    result, reason = StepResult.BLOCKED, Reason.DEADLINE_EXCEEDED
+    if late:
+        result, reason = StepResult.UNVERIFIED, Reason.STEP_TIMEOUT
+    message = f"{effect.kind} {effect.object} was not done in time, and is not done any more"
+    return StepAdvance(record.finish_step(status, result, reason, message, here.now))
+
+
+def _gate(here: Here, pod: Pod | None) -> Refusal | None:
+    """What stands against the next effect: a breaker's Lease that another run took, or a gate."""
+    if here.traits.breakers and here.facts.breaker_held is False:
+        return Refusal(Reason.BREAKER_LEASED, f"the dependency is being worked on by run {here.facts.breaker_holder}")
+    return here.gate(pod)
+
+
+def _refused_for_now(here: Here) -> Refusal | None:
+    """What the server answered to the effect, as long as it asked to wait; after that the gates are asked anew."""
+    refused = here.facts.refused
+    return refused if refused is not None and (refused.next_look is None or refused.next_look > here.now) else None
 
 
 def _pending_message(here: Here, effect: EffectStatus, *, late: bool, under_way: bool) -> StepAdvance:

@@ -29,6 +29,10 @@ LOOK = timedelta(seconds=1)
 """At the latest after this long a step is looked at again: events are lost at times, seconds are not."""
 
 
+PATIENCE = timedelta(seconds=3)
+"""What is over in a moment is not written; after this long it is no moment any more, and people want to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepAdvance:
     """What comes next in a step; as core.run.Advance."""
@@ -125,6 +129,10 @@ class Here:
             notified=self.facts.notified,
         )
 
+    def pod_of(self, effect: EffectStatus) -> Pod | None:
+        """The pod that an effect removes, if it is one and still there."""
+        return next((pod for pod in self.facts.target.pods if pod.meta.uid == effect.id), None)
+
     def gate(self, pod: Pod | None = None) -> Refusal | None:
         """What the gates say to the next effect."""
         spec = self.facts.run.spec
@@ -160,7 +168,7 @@ class Here:
     def hold(self, refusal: Refusal) -> StepAdvance:
         """A gate refuses: wait, and say so."""
         look = refusal.later(self.now, LOOK)
-        if refusal.transient:
+        if refusal.transient and self.now - (self.step.entered_at or self.now) < PATIENCE:
             return StepAdvance(self.status, next_look=look)
         return StepAdvance(record.hold(self.status, refusal.reason, refusal.message, self.now), next_look=look)
 

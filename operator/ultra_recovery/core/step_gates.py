@@ -24,6 +24,11 @@ from ultra_recovery.core.refusal import Refusal
 from ultra_recovery.core.target import TargetFacts
 from ultra_recovery.core.windows import window_refusal
 
+SETTLE = timedelta(seconds=10)
+"""For how long a dependency that was down must be good again before pods are disturbed.
+
+So much time do its users have to become Ready by themselves: it is the kubelet's usual period of readiness probes.
+"""
 PROBE_LOOK = timedelta(milliseconds=200)
 """How soon to look again while a fresh probe of a dependency is on its way."""
 
@@ -89,7 +94,7 @@ def dependency_open(request: EffectRequest, now: datetime) -> Refusal | None:
     if not request.disturbs:
         return None
     for dependency in request.dependencies:
-        refusal = _veto(dependency, request.allow_while_open)
+        refusal = _veto(dependency, request.allow_while_open) or _settling(dependency, request.allow_while_open, now)
         if refusal is not None:
             return refusal
     return _await_probes(request, now)
@@ -111,6 +116,18 @@ def _veto(dependency: DependencyFacts, allowed: Sequence[AllowWhileOpen]) -> Ref
     if _is_allowed(dependency.breaker, last.reason, allowed):
         return None
     return Refusal(Reason.DEPENDENCY_OPEN, f"a fresh probe of dependency {dependency.breaker} failed: {last.message}")
+
+
+def _settling(dependency: DependencyFacts, allowed: Sequence[AllowWhileOpen], now: datetime) -> Refusal | None:
+    """The dependency is back only now: whoever needs it has had no time to notice."""
+    snapshot, name = dependency.snapshot, dependency.breaker
+    if snapshot is None or snapshot.failed_at is None or snapshot.good_since is None:
+        return None
+    until = snapshot.good_since + SETTLE
+    if now >= until or any(item.breaker == name for item in allowed):
+        return None
+    message = f"dependency {name} is good again since {snapshot.good_since:%H:%M:%S} UTC; pods get time to notice"
+    return Refusal(Reason.DEPENDENCY_OPEN, message, until)
 
 
 def _is_allowed(breaker: str, reason: Reason, allowed: Sequence[AllowWhileOpen]) -> bool:

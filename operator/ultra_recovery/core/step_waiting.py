@@ -27,8 +27,8 @@ def waiting(here: Here) -> StepAdvance:
     if refusal is not None:
         return here.hold(refusal)
     if _needs_approval(here):
-        name = here.rung.name
-        message = f"step {name} waits for approval: kubectl annotate rr … {APPROVE_ANNOTATION}={name}"
+        name, run = here.rung.name, here.facts.run.meta.key.name
+        message = f"step {name} waits for approval: kubectl annotate rr {run} {APPROVE_ANNOTATION}={name}"
         return StepAdvance(record.ask_approval(here.status, message, here.now))
     return _take_breakers(here) or _begin(here)
 

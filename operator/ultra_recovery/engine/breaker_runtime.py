@@ -68,10 +68,13 @@ class Runtime:
         return self.probing_epoch == self.snapshot.epoch
 
     def next_moment(self, rest: datetime | None) -> datetime | None:
-        """When to look again: for a probe, the end of a trial or an override, or to write what was held back."""
+        """When to look again: for a probe, the end of a trial or an override, or to write what was held back.
+
+        A probe on its way makes its own look when it ends; until then none is due.
+        """
         override, snapshot = self.snapshot.override, self.snapshot
         moments = [
-            self.due if snapshot.probed else None,
+            self.due if snapshot.probed and not self.probing else None,
             rest,
             snapshot.trial_ends_at,
             override.until if override is not None else None,

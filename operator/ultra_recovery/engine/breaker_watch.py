@@ -30,9 +30,18 @@ class BreakerWatch:
         for name, wanted in _wanted(plan, step).items():
             key = Key(Kind.BREAKER, run.meta.key.namespace, name)
             self._breakers.watch(key, run.meta.uid, wanted=wanted)
-        if run.status.phase is RunPhase.SUCCEEDED and not (run.spec is not None and run.spec.dry_run):
-            for name in _proven(plan):
-                self._breakers.recovery_verified(Key(Kind.BREAKER, run.meta.key.namespace, name))
+
+    def prove(self, run: Run) -> None:
+        """Tell the breakers that a run has proven well. From the record: a leader that died may not have come to it.
+
+        Nothing is told of runs that proved nothing.
+        """
+        plan, ended = run.status.plan, run.status.finished_at
+        dry = run.spec is not None and run.spec.dry_run
+        if plan is None or ended is None or dry or run.status.phase is not RunPhase.SUCCEEDED:
+            return
+        for name in _proven(plan):
+            self._breakers.recovery_verified(Key(Kind.BREAKER, run.meta.key.namespace, name), ended)
 
 
 def _wanted(plan: Plan, step: StepStatus | None) -> dict[str, bool]:

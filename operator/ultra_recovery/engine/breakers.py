@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec
@@ -52,14 +53,20 @@ class Breakers:
         self._random = random
         self._runtimes: dict[Key, Runtime] = {}
         self._watchers: dict[Key, set[str]] = defaultdict(set)
+        self._verified: dict[Key, datetime] = {}
         self._probes: set[asyncio.Task[None]] = set()
         self.queue = WorkQueue("breakers", self.look, clock)
         self.on_change: Callable[[Key], None] = _nobody
 
     def snapshot(self, namespace: str, name: str) -> Snapshot | None:
         """What is known and written of a breaker; None before the first visit."""
-        runtime = self._runtimes.get(Key(Kind.BREAKER, namespace, name))
-        return runtime.published if runtime is not None else None
+        key = Key(Kind.BREAKER, namespace, name)
+        runtime = self._runtimes.get(key)
+        published = runtime.published if runtime is not None else None
+        if published is None or not self._is_proven(key, published):
+            return published
+        # It was proven well and is about to begin its trial: acting once more on what is still written would be wrong.
+        return replace(published, state=BreakerState.HALF_OPEN)
 
     def watch(self, key: Key, run: str, *, wanted: bool) -> None:
         """Probe at trialInterval for as long as a run verifies against this breaker."""
@@ -72,12 +79,20 @@ class Breakers:
         if not watchers:
             del self._watchers[key]
 
-    def recovery_verified(self, key: Key) -> None:
-        """A recovery step was just verified by fresh probes: an Open breaker begins its trial."""
-        runtime = self._runtimes.get(key)
-        if runtime is not None:
-            runtime.results.append(Happening(Event.RECOVERY_VERIFIED))
-            self.queue.add(key)
+    def recovery_verified(self, key: Key, at: datetime) -> None:
+        """A recovery was verified by fresh probes at this moment: a breaker that is Open since before begins its trial.
+
+        May be told again, also by a later leader, and before this one has looked at the breaker: what counts is whether
+        the breaker has moved since.
+        """
+        self._verified[key] = max(at, self._verified.get(key, at))
+        self.queue.add(key)
+
+    def _is_proven(self, key: Key, snapshot: Snapshot) -> bool:
+        """Whether a recovery has proven well what this snapshot still calls Open."""
+        at = self._verified.get(key)
+        overridden = snapshot.override is not None
+        return at is not None and snapshot.state is BreakerState.OPEN and snapshot.since <= at and not overridden
 
     def forget(self) -> None:
         """Forget everything: another leader may have acted meanwhile; what counts is in the statuses."""
@@ -85,6 +100,7 @@ class Breakers:
             task.cancel()
         self._runtimes.clear()
         self._watchers.clear()
+        self._verified.clear()
 
     def _hurry(self, key: Key) -> None:
         runtime = self._runtimes.get(key)
@@ -97,6 +113,7 @@ class Breakers:
         item = self._table.get(key)
         if not isinstance(item, Breaker) or item.meta.deleting:
             self._runtimes.pop(key, None)
+            self._verified.pop(key, None)
             return None
         now = self._clock.now()
         if item.spec is None:
@@ -134,9 +151,9 @@ class Breakers:
             self._step(runtime, item, spec, Happening(Event.RESET), now)
         results, runtime.results = runtime.results, []
         for happening in results:
-            if happening.event is Event.RECOVERY_VERIFIED and runtime.snapshot.state is not BreakerState.OPEN:
-                continue
             self._step(runtime, item, spec, happening, now)
+        if self._is_proven(item.meta.key, runtime.snapshot):
+            self._step(runtime, item, spec, Happening(Event.RECOVERY_VERIFIED), now)
         deadline = runtime.snapshot.trial_ends_at
         if deadline is not None and now >= deadline:
             self._step(runtime, item, spec, Happening(Event.TRIAL_TIMEOUT, jitter=self._random.random()), now)
@@ -193,12 +210,12 @@ class Breakers:
         within = spec.probe.timeout.total_seconds()
         try:
             result = await self._prober.probe(key.namespace, spec.target, within)
+            runtime.results.append(Happening(EVENT_OF[result.outcome], epoch, result, self._random.random()))
+            self._recorder.tell(notices.of_probe(key, runtime.uid, spec, result))
         finally:
             if runtime.probing_epoch == epoch:
                 runtime.probing_epoch = None
-        runtime.results.append(Happening(EVENT_OF[result.outcome], epoch, result, self._random.random()))
-        self._recorder.tell(notices.of_probe(key, runtime.uid, spec, result))
-        self.queue.add(key)
+            self.queue.add(key)
 
     async def _write(self, item: Breaker, spec: CircuitBreakerSpec, runtime: Runtime, now: datetime) -> datetime | None:
         """Write the status if it differs, unless it is held back: then until when."""

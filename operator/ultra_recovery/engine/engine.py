@@ -9,6 +9,7 @@ from typing import Any
 
 from ultra_recovery.apis.meta import GROUP
 from ultra_recovery.apis.reasons import Reason
+from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core.errors import ApiError
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import AnyObject, Key, Kind, Pod, Policy, Run
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 RESYNC = 30.0
 """Seconds between lists of every kind: what the watch lost is noticed within this time."""
+_EARLY = 3.0
+"""Seconds to the second list. kopf begins to watch with a list of its own, a moment after our first one; what is
+deleted between the two shows in no event, and would be a ghost for half a minute."""
 STALE_AFTER = 90.0
 """Without a whole list for this many seconds the table counts as stale."""
 _RETRY = 1.0
@@ -74,11 +78,13 @@ class Engine:
         """Whether the table may be far from the truth."""
         return self._clock.boottime() - self._synced_at > STALE_AFTER
 
-    def active_runs(self) -> dict[tuple[str, str], int]:
-        """How many runs are not completed, by namespace and policy, for all policies there are."""
+    def active_runs(self, phase: RunPhase | None = None) -> dict[tuple[str, str], int]:
+        """How many runs are not completed, or are in a phase, by namespace and policy, for all policies there are."""
         counts = {(item.meta.key.namespace, item.meta.key.name): 0 for item in self._table.select(Kind.POLICY)}
         for item in self._table.select(Kind.RUN):
-            if isinstance(item, Run) and not item.completed and item.spec is not None:
+            if not isinstance(item, Run) or item.completed or item.spec is None:
+                continue
+            if phase in (None, item.status.phase):
                 key = (item.meta.key.namespace, item.spec.policy_name)
                 counts[key] = counts.get(key, 0) + 1
         return counts
@@ -90,10 +96,12 @@ class Engine:
             group.create_task(self._leadership.run(self._lead))
 
     async def _keep_level(self) -> None:
+        pause = _EARLY
         while True:
             try:
                 await self.resync()
-                await self._clock.sleep(RESYNC)
+                await self._clock.sleep(pause)
+                pause = RESYNC
             except ApiError as error:
                 log.warning("could not list", extra={"error": str(error)})
                 await self._clock.sleep(_RETRY)
@@ -113,6 +121,7 @@ class Engine:
         self._tell_leading(term, leads=True)
         try:
             await self._sync_until_done()
+            self._runs.recall()
             for kind in (Kind.BREAKER, Kind.POLICY, Kind.RUN):
                 for item in self._table.select(kind):
                     self._enqueue(item.meta.key)

@@ -109,13 +109,18 @@ class Gatherer:
             rails=facts.rails if facts is not None else self._rails.read_running(namespace, now),
             reports=self._reports(run, spec, now) if pending and spec else {},
             lease_held=held.target.held if held.target else None,
-            lease_holder=held.target.holder if held.target else "",
+            lease_holder=self.name_of(namespace, held.target.holder) if held.target else "",
             breaker_held=held.breakers.held if held.breakers else None,
-            breaker_holder=held.breakers.holder if held.breakers else "",
+            breaker_holder=self.name_of(namespace, held.breakers.holder) if held.breakers else "",
             refused=held.refused,
             observations=held.observations,
             notified=self._notified(run),
         )
+
+    def name_of(self, namespace: str, run_uid: str) -> str:
+        """Name of the run that holds a Lease, for messages; its UID where the run is not known."""
+        runs = self._table.select(Kind.RUN, namespace)
+        return next((run.meta.key.name for run in runs if run.meta.uid == run_uid), run_uid)
 
     def target(self, namespace: str, reference: TargetRef) -> TargetFacts:
         """The target workload and its pods."""

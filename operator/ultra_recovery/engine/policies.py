@@ -33,6 +33,8 @@ from ultra_recovery.engine.target_lease import TargetLeases
 from ultra_recovery.ports import Clock, Objects
 
 _LEASE_LOOK = timedelta(seconds=2)
+_OPEN_LOOK = timedelta(seconds=30)
+"""While an incident is open its policy is looked at at least so often: some signals, such as kills, grow old unseen."""
 
 
 class Policies:
@@ -101,7 +103,9 @@ class Policies:
     @staticmethod
     def _delay(decision: Decision, told: datetime | None, now: datetime) -> float | None:
         lease = now + _LEASE_LOOK if decision.reason is Reason.TARGET_LEASED else None
-        moments = [moment for moment in (decision.next_look, told, lease) if moment is not None]
+        incident = decision.incident
+        open_look = now + _OPEN_LOOK if incident is not None and incident.state is not IncidentState.CLOSED else None
+        moments = [moment for moment in (decision.next_look, told, lease, open_look) if moment is not None]
         return max((min(moments) - now).total_seconds(), 0.0) if moments else None
 
     def _take_reset(self, policy: Policy, now: datetime) -> tuple[Policy, ResetRequest]:
@@ -119,7 +123,8 @@ class Policies:
         """The target's Lease is the last gate and the only one that costs a request: asked when all others agree."""
         reference = spec.target_ref
         target = Key(Kind(reference.kind), facts.policy.meta.key.namespace, reference.name)
-        return replace(facts, lease_holder=await self._leases.holder(target))
+        holder = await self._leases.holder(target)
+        return replace(facts, lease_holder=self._gatherer.name_of(target.namespace, holder) if holder else "")
 
     async def _record(
         self, key: Key, facts: PolicyFacts, decision: Decision, request: ResetRequest, now: datetime

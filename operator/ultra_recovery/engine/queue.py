@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 Worker = Callable[[Key], Awaitable[float | None]]
 _CONFLICT_DELAY = 0.1
 _FIRST_DELAY, _MAX_DELAY = 0.5, 5.0
+_TICK = 0.001
+"""The shortest wait: rounding must not make a moment that is about to come into many waits of nothing."""
 _LONGEST_HOLD = 30.0
 """A server that asks for more than this is asked again all the same."""
 
@@ -82,9 +84,11 @@ class WorkQueue:
 
     async def _wait(self) -> None:
         idle = [due for due, key in self._heap[:1] if key not in self._busy]
-        delay = max(idle[0] - self._clock.boottime(), 0.0) if idle else (0.05 if self._heap else None)
+        delay = max(idle[0] - self._clock.boottime(), _TICK) if idle else (0.05 if self._heap else None)
+        # Not wait_for: on Python 3.11 it loses a cancellation that comes together with the event.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), delay)
+            async with asyncio.timeout(delay):
+                await self._wake.wait()
 
     async def _handle(self, key: Key) -> None:
         try:

@@ -25,6 +25,7 @@ def of_run(run: Run, new: RecoveryRunStatus, policy: Policy | None) -> list[Noti
     news: list[Notice] = []
     if new.phase is not None and new.phase != old.phase:
         news.append(_phase(run, new, new.phase))
+    news += _start(run, new)
     for index, step in enumerate(new.steps):
         before = old.steps[index] if index < len(old.steps) else None
         news += _step(run, step, before)
@@ -69,13 +70,22 @@ def _requested(run: Run) -> str:
     return f" (request {run.spec.request_id})" if run.spec is not None and run.spec.request_id else ""
 
 
+def _start(run: Run, new: RecoveryRunStatus) -> list[Notice]:
+    """A run that is ready and may not start says what it waits for."""
+    known = (None, Reason.PENDING, run.status.reason)
+    if new.phase is not RunPhase.PENDING or new.reason is None or new.reason in known:
+        return []
+    message = f"the run waits to start: {new.message}"
+    return [Notice(Topic.WAIT, run.meta.key, run.meta.uid, Reason(new.reason), message, True, labels=_labels(run))]
+
+
 def _step(run: Run, step: StepStatus, before: StepStatus | None) -> list[Notice]:
     key, uid, labels = run.meta.key, run.meta.uid, {**_labels(run), "step": step.name}
     news: list[Notice] = []
     waits = step.waiting_since is not None and step.reason is not None
     if waits and (before is None or before.reason != step.reason) and step.reason is not None:
         message = f"step {step.name} waits: {step.message}"
-        news.append(Notice(Topic.STEP, key, uid, Reason(step.reason), message, warning=True, labels=labels))
+        news.append(Notice(Topic.WAIT, key, uid, Reason(step.reason), message, warning=True, labels=labels))
     for effect in _decided(step, before):
         reason, warning = _OUTCOMES[effect.outcome] if effect.outcome else (Reason.STEP_RUNNING, False)
         if effect.kind == NOTIFY:

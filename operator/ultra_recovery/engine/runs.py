@@ -60,6 +60,12 @@ class Runs:
         self._effects.forget()
         self._leases.forget()
 
+    def recall(self) -> None:
+        """Tell the breakers what completed runs have proven, before anything is decided by what is written of them."""
+        for item in self._table.select(Kind.RUN):
+            if isinstance(item, Run) and item.completed:
+                self._watch.prove(item)
+
     async def look(self, key: Key) -> float | None:
         """Carry a run as far as it goes now; seconds to the next look."""
         wants_target = wants_breakers = False
@@ -68,6 +74,7 @@ class Runs:
             if not isinstance(run, Run):
                 return None
             if run.completed:
+                self._watch.prove(run)
                 await self._leases.release(run)
                 self._effects.forget(run.meta.uid)
                 return None

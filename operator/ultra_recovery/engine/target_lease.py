@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -73,16 +74,17 @@ class TargetLeases:
         return [key for key, lease in self._mine.items() if lease.holder == run_uid]
 
     async def release(self, target: Key, run_uid: str) -> None:
-        """Give the Lease back if the run holds it."""
+        """Give the Lease back if the run holds it.
+
+        Raises:
+            Conflict: somebody wrote it since it was read: look again whose it is.
+        """
         self._mine.pop(target, None)
         lease = await self._leases.read(target.namespace, lease_name(target))
         if lease is None or lease.holder != run_uid:
             return
-        try:
+        with contextlib.suppress(NotFound):
             await self._leases.delete(lease)
-        except (Conflict, NotFound):
-            # Somebody has taken it since we read it: it is not ours to give back any more.
-            return
 
     def forget(self) -> None:
         """Forget what this process knew: another leader may have acted meanwhile."""

@@ -10,13 +10,19 @@ bad = partial(Bad, "CircuitBreaker")
 good = partial(Good, "CircuitBreaker")
 HTTP = "spec.target.http"
 SERVICE = {"name": "db", "port": 80}
+TCP, PROMETHEUS = "spec.target.tcp", "spec.target.prometheus"
+QUERY = {"query": "up", "comparison": "Above", "threshold": "0"}
+ASKED = {**QUERY, "serviceRef": SERVICE}
+INSTANT = "must be a duration from 1ms to 1h, as number and unit: 30s, 5m or 1m30s"
 DURATION = "must be a duration from 1s to 1h, as number and unit: 30s, 5m or 1m30s"
 
 BAD = [
     bad("target", GONE, "spec.target", "Required value"),
-    bad("target", {}, "spec.target", "set exactly one target: http or workload"),
+    bad("target", {}, "spec.target", "set exactly one target: http, tcp, prometheus or workload"),
     bad("target.workload", {"kind": "Deployment", "name": "web"}, "spec.target", "set exactly one target"),
-    bad("target.tcp", {"port": 1}, "spec.target.tcp", "unknown field"),
+    bad("target.tcp", {"serviceRef": SERVICE}, "spec.target", "set exactly one target"),
+    bad("target.prometheus", {**QUERY, "serviceRef": SERVICE}, "spec.target", "set exactly one target"),
+    bad("target.redis", {"port": 1}, "spec.target.redis", "unknown field"),
     bad("target.http", {}, HTTP, "set exactly one of serviceRef (a Service of this namespace) and url"),
     bad("target.http.url", "http://example.com", HTTP, "set exactly one of serviceRef"),
     bad("target.http", {"url": "http://a.example", "path": "/x"}, f"{HTTP}.path", "write the path into url instead"),
@@ -72,6 +78,134 @@ BAD = [
     bad("treshold", 5, "spec.treshold", "unknown field"),
 ]
 
+BAD_TARGETS = [
+    bad("target", {"tcp": {}}, TCP, "set exactly one of serviceRef (a Service of this namespace) and address"),
+    bad("target", {"tcp": {"serviceRef": SERVICE, "address": "a:1"}}, TCP, "set exactly one of serviceRef"),
+    bad("target", {"tcp": {"port": 1}}, f"{TCP}.port", "unknown field"),
+    bad("target", {"tcp": {"serviceRef": {"name": "db"}}}, f"{TCP}.serviceRef.port", "Required value"),
+    *[
+        bad("target", {"tcp": {"address": text}}, f"{TCP}.address", "must be host:port with a port from 1 to 65535")
+        for text in (
+            "db.example.com",
+            "db.example.com:0",
+            "db.example.com:65536",
+            ":80",
+            "a b:80",
+            "tcp://a:80",
+            "::1:80",
+        )
+    ],
+    bad("target", {"tcp": {"address": "a" * 270 + ":80"}}, f"{TCP}.address", "may not be more than 270"),
+    bad("target", {"tcp": {"address": 5432}}, f"{TCP}.address", "must be of type string"),
+    bad("target", {"prometheus": QUERY}, PROMETHEUS, "set exactly one of serviceRef (a Service of this namespace)"),
+    bad("target", {"prometheus": {**ASKED, "url": "http://a.example"}}, PROMETHEUS, "set exactly one of serviceRef"),
+    bad(
+        "target",
+        {"prometheus": {**QUERY, "url": "http://a.example", "path": "/x"}},
+        f"{PROMETHEUS}.path",
+        "write the path into url instead",
+    ),
+    *[
+        bad("target", {"prometheus": {**QUERY, "url": text}}, f"{PROMETHEUS}.url", "without user, password, query or")
+        for text in ("ftp://a.example", "a.example:9090", "http://me:secret@a.example", "http://a.example?x=1")
+    ],
+    bad("target", {"prometheus": {**ASKED, "path": "p"}}, f"{PROMETHEUS}.path", "must start with '/'"),
+    bad("target", {"prometheus": {**ASKED, "path": "/p?x=1"}}, f"{PROMETHEUS}.path", "neither spaces nor '#' nor '?'"),
+    bad(
+        "target",
+        {"prometheus": {**ASKED, "scheme": "http"}},
+        f"{PROMETHEUS}.scheme",
+        'supported values: "HTTP", "HTTPS"',
+    ),
+    bad(
+        "target",
+        {"prometheus": {"serviceRef": SERVICE, "comparison": "Above", "threshold": "0"}},
+        f"{PROMETHEUS}.query",
+        "Required value",
+    ),
+    bad("target", {"prometheus": {**ASKED, "query": ""}}, f"{PROMETHEUS}.query", "should be at least 1 chars long"),
+    bad("target", {"prometheus": {**ASKED, "query": "x" * 2049}}, f"{PROMETHEUS}.query", "may not be more than 2048"),
+    bad(
+        "target",
+        {"prometheus": {"serviceRef": SERVICE, "query": "up", "threshold": "0"}},
+        f"{PROMETHEUS}.comparison",
+        "Required value",
+    ),
+    bad(
+        "target",
+        {"prometheus": {**ASKED, "comparison": "<"}},
+        f"{PROMETHEUS}.comparison",
+        "supported values",
+    ),
+    bad(
+        "target",
+        {"prometheus": {"serviceRef": SERVICE, "query": "up", "comparison": "Above"}},
+        f"{PROMETHEUS}.threshold",
+        "Required value",
+    ),
+    bad("target", {"prometheus": {**ASKED, "threshold": 0.05}}, f"{PROMETHEUS}.threshold", "must be of type string"),
+    *[
+        bad(
+            "target",
+            {"prometheus": {**ASKED, "threshold": text}},
+            f"{PROMETHEUS}.threshold",
+            "a decimal number in quotes",
+        )
+        for text in ("", "5%", "1e3", ".5", "5.", "NaN", "+1")
+    ],
+    bad(
+        "target", {"prometheus": {**ASKED, "threshold": "1" * 33}}, f"{PROMETHEUS}.threshold", "may not be more than 32"
+    ),
+]
+
+BAD_RULES = [
+    bad("window", {}, "spec.window", "set exactly one of count (the last calls by number) and time"),
+    bad("window", {"count": {"size": 20}, "time": {}}, "spec.window", "set exactly one of count"),
+    bad("window", {"count": {"size": 0}, "minimumCalls": 1}, "spec.window.count.size", "greater than or equal to 1"),
+    bad("window", {"count": {"size": 501}}, "spec.window.count.size", "less than or equal to 500"),
+    bad("window", {"count": {"size": "many"}}, "spec.window.count.size", "must be of type integer"),
+    bad("window", {"count": {"size": 19}}, "spec.window.minimumCalls", "lower it or raise count.size"),
+    bad("window", {"count": {}, "minimumCalls": 101}, "spec.window.minimumCalls", "must not be larger than count.size"),
+    bad("window", {"time": {}, "minimumCalls": 0}, "spec.window.minimumCalls", "greater than or equal to 1"),
+    bad("window", {"time": {}, "minimumCalls": 501}, "spec.window.minimumCalls", "less than or equal to 500"),
+    bad("window", {"time": {"duration": "500ms"}}, "spec.window.time.duration", DURATION),
+    bad("window", {"time": {"duration": "2h"}}, "spec.window.time.duration", DURATION),
+    bad(
+        "window", {"time": {}, "failureRatePercent": 0}, "spec.window.failureRatePercent", "greater than or equal to 1"
+    ),
+    bad(
+        "window", {"time": {}, "failureRatePercent": 101}, "spec.window.failureRatePercent", "less than or equal to 100"
+    ),
+    bad("window", {"time": {}, "failureRatePercent": "50%"}, "spec.window.failureRatePercent", "of type integer"),
+    bad("window", {"time": {}, "slowCall": {"duration": "0s"}}, "spec.window.slowCall.duration", INSTANT),
+    bad("window", {"time": {}, "slowCall": {"duration": "5"}}, "spec.window.slowCall.duration", INSTANT),
+    bad(
+        "window",
+        {"time": {}, "slowCall": {"ratePercent": 101}},
+        "spec.window.slowCall.ratePercent",
+        "less than or equal to 100",
+    ),
+    bad("window", {"time": {}, "slowCalls": {}}, "spec.window.slowCalls", "unknown field"),
+    bad("override", {}, "spec.override.state", "Required value"),
+    bad(
+        "override",
+        {"state": "Open"},
+        "spec.override.state",
+        "supported values",
+    ),
+    bad("override", {"state": "Disabled", "until": "tomorrow"}, "spec.override.until", "must be of type date-time"),
+    bad("override", {"state": "Disabled", "until": 1767225600}, "spec.override.until", "must be of type date-time"),
+    bad("override", {"state": "Disabled", "for": "1h"}, "spec.override.for", "unknown field"),
+    bad(
+        "override",
+        {"state": "Disabled", "reason": "x" * 257},
+        "spec.override.reason",
+        "may not be more than 256",
+    ),
+]
+
+BAD += [*BAD_TARGETS, *BAD_RULES]
+
 GOOD = [
     good("failureThreshold", 1),
     good("failureThreshold", 100),
@@ -90,4 +224,20 @@ GOOD = [
     good("target.http.serviceRef.name", "a" * 63),
     good("target", {"workload": {"kind": "StatefulSet", "name": "db.with.dots", "minReady": "100%"}}),
     good("target", {"workload": {"kind": "Deployment", "name": "db", "minReady": "0%"}}),
+    good("target", {"tcp": {"serviceRef": SERVICE}}),
+    good("target", {"tcp": {"address": "db.example.com:65535"}}),
+    good("target", {"tcp": {"address": "[2001:db8::1]:1"}}),
+    good("target", {"prometheus": ASKED}),
+    good("target", {"prometheus": {**QUERY, "url": "https://prometheus.example.com:9090/prefix"}}),
+    good("target", {"prometheus": {**ASKED, "path": "/prometheus", "scheme": "HTTPS", "comparison": "AtMost"}}),
+    good("target", {"prometheus": {**ASKED, "threshold": "-0.000000000000001", "query": "x" * 2048}}),
+    good("window", {"count": {}}),
+    good("window", {"time": {}}),
+    good("window", {"count": {"size": 1}, "minimumCalls": 1, "failureRatePercent": 100}),
+    good("window", {"count": {"size": 500}, "minimumCalls": 500, "failureRatePercent": 1}),
+    good("window", {"time": {"duration": "1s"}, "minimumCalls": 500, "slowCall": {}}),
+    good("window", {"time": {"duration": "1h"}, "slowCall": {"duration": "1ms", "ratePercent": 1}}),
+    good("override", {"state": "ForcedOpen"}),
+    good("override", {"state": "Disabled", "until": "2026-01-31T18:00:00Z", "reason": "x" * 256}),
+    good("override", {"state": "MetricsOnly", "until": "2020-01-31T18:00:00.5+02:00"}),
 ]

@@ -34,7 +34,13 @@ class Good:
 
 
 def changed(kind: str, path: str, value: object) -> dict[str, Any]:
-    """A right manifest with one field set to something else; numbers in the path are places in lists."""
+    """A right manifest with one field set to something else; numbers in the path are places in lists.
+
+    Without a path the value is the whole spec.
+    """
+    document = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "row"}}
+    if not path:
+        return {**document, "spec": value}
     spec = copy.deepcopy(SPECS[kind])
     *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
     place: Any = spec
@@ -46,4 +52,4 @@ def changed(kind: str, path: str, value: object) -> dict[str, Any]:
         place.insert(last, value)
     else:
         place[last] = value
-    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "row"}, "spec": spec}
+    return {**document, "spec": spec}

@@ -12,13 +12,14 @@ from aiohttp import web
 
 from tests.contract.world import run
 from ultra_recovery.adapters.kubernetes import connection as module
+from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
 from ultra_recovery.adapters.kubernetes.connection import Connection
 from ultra_recovery.adapters.kubernetes.credentials import Kubeconfig, ServiceAccount, account_configuration, load
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases, lease_document, parse_lease
 from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
 from ultra_recovery.adapters.kubernetes.paths import path, path_of
 from ultra_recovery.adapters.kubernetes.version import missing_crds
-from ultra_recovery.core.errors import ApiError, Forbidden, Unavailable
+from ultra_recovery.core.errors import ApiError, Conflict, Forbidden, Unavailable
 from ultra_recovery.core.objects import Key, Kind
 
 
@@ -239,3 +240,19 @@ async def test_a_kind_without_its_status_is_told(server: Server, connection: Con
     (sentence,) = await missing_crds(connection)
     assert "RecoveryPolicy" in sentence
     assert "status subresource" in sentence
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        pytest.param("the UID in the precondition (a) does not match that in record (b)", Conflict, id="another-pod"),
+        pytest.param("the object has been modified; please apply your changes", Unavailable, id="a-write-between"),
+    ],
+)
+async def test_a_conflict_of_an_eviction_means_another_pod_only_if_it_says_so(
+    server: Server, connection: Connection, message: str, error: type[ApiError]
+):
+    document = {"kind": "Status", "code": 409, "reason": "Conflict", "message": message}
+    server.answer = lambda _: web.json_response(document, status=409)
+    with pytest.raises(error):
+        await KubernetesCluster(connection).evict(Key(Kind.POD, "shop", "web-0"), "a")

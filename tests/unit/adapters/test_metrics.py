@@ -69,6 +69,10 @@ def lines(metrics: MetricsSink) -> list[str]:
             'recovery_effects_total{kind="Evict",namespace="shop",outcome="Evicted",policy="orders"} 1.0',
         ),
         (
+            notice(Topic.WAIT, {**POLICY, "step": "restart"}, reason=Reason.QUORUM),
+            'recovery_waits_total{namespace="shop",policy="orders",reason="Quorum"} 1.0',
+        ),
+        (
             notice(Topic.LEADERSHIP, {"name": "operator"}, {"leader": 1.0}),
             'leader_election_master_status{name="operator"} 1.0',
         ),
@@ -81,10 +85,11 @@ def test_a_notice_is_counted(metrics: MetricsSink, told: Notice, line: str):
 
 def test_a_completed_run_is_counted_with_its_times(metrics: MetricsSink):
     values = {"duration": 12.0, "time_to_detect": 3.0, "time_to_recover": 40.0}
-    metrics.publish(notice(Topic.RUN, {**POLICY, "phase": "Succeeded", "attempt": "true"}, values))
+    metrics.publish(notice(Topic.RUN, {**POLICY, "phase": "Succeeded", "attempt": "true"}, values, Reason.VERIFIED))
     found = lines(metrics)
     own = '{namespace="shop",policy="orders"}'
-    assert 'recovery_runs_total{namespace="shop",phase="Succeeded",policy="orders"} 1.0' in found
+    ended = 'recovery_runs_total{namespace="shop",phase="Succeeded",policy="orders",reason="Verified"} 1.0'
+    assert ended in found
     assert f"recovery_attempts_total{own} 1.0" in found
     assert f"recovery_run_duration_seconds_sum{own} 12.0" in found
     assert f"recovery_time_to_detect_seconds_sum{own} 3.0" in found
@@ -97,6 +102,20 @@ def test_a_run_without_effect_is_no_attempt_and_times_that_are_not_known_are_not
     assert "recovery_runs_total{" in text
     assert "recovery_attempts_total{" not in text
     assert "recovery_run_duration_seconds_sum" not in text
+
+
+def test_a_dry_run_counts_as_nothing_but_a_dry_run(metrics: MetricsSink):
+    """It touches nothing and always succeeds: in a success rate it would lie."""
+    labels = {**POLICY, "phase": "Succeeded", "attempt": "false", "dry_run": "true"}
+    metrics.publish(notice(Topic.RUN, labels, {"duration": 1.0, "time_to_detect": 2.0}, Reason.DRY_RUN))
+    metrics.publish(notice(Topic.EFFECT, {**POLICY, "kind": "Evict", "outcome": "DryRun"}))
+    counted = [line for line in lines(metrics) if not line.endswith(" 0.0")]
+    assert counted == ['recovery_dry_runs_total{namespace="shop",policy="orders"} 1.0']
+
+
+def test_an_approval_that_is_waited_for_is_a_wait(metrics: MetricsSink):
+    metrics.publish(notice(Topic.RUN, {**POLICY, "phase": "AwaitingApproval"}, reason=Reason.AWAITING_APPROVAL))
+    assert 'recovery_waits_total{namespace="shop",policy="orders",reason="AwaitingApproval"} 1.0' in lines(metrics)
 
 
 @pytest.mark.parametrize("phase", ["Pending", "Running"])
@@ -117,10 +136,13 @@ def test_a_reset_is_no_decision(metrics: MetricsSink):
 
 
 def test_active_runs_are_replaced_as_a_whole(metrics: MetricsSink):
-    metrics.set_active_runs({("shop", "orders"): 1, ("shop", "cart"): 2})
-    metrics.set_active_runs({("shop", "cart"): 1})
-    found = [line for line in lines(metrics) if line.startswith("recovery_active_runs")]
-    assert found == ['recovery_active_runs{namespace="shop",policy="cart"} 1.0']
+    metrics.set_active_runs({("shop", "orders"): 1, ("shop", "cart"): 2}, {("shop", "orders"): 1})
+    metrics.set_active_runs({("shop", "cart"): 1}, {("shop", "cart"): 0})
+    found = [line for line in lines(metrics) if line.startswith(("recovery_active_runs", "recovery_runs_awaiting"))]
+    assert found == [
+        'recovery_active_runs{namespace="shop",policy="cart"} 1.0',
+        'recovery_runs_awaiting_approval{namespace="shop",policy="cart"} 0.0',
+    ]
 
 
 def test_dropped_events_and_staleness(metrics: MetricsSink):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec, CircuitBreakerStatus
+from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec, CircuitBreakerStatus, OverrideState
 from ultra_recovery.apis.meta import Condition, format_duration, format_time, parse_duration
 from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
 from ultra_recovery.apis.run_status import RecoveryRunStatus, RunPhase
@@ -29,6 +29,19 @@ breakers = st.builds(
     failureThreshold=thresholds,
     successThreshold=thresholds,
     probe=st.fixed_dictionaries({"interval": durations}, optional={"retryInterval": durations}),
+    window=st.none()
+    | st.fixed_dictionaries(
+        {"minimumCalls": thresholds, "failureRatePercent": thresholds},
+        optional={
+            "time": st.fixed_dictionaries({"duration": durations}),
+            "count": st.fixed_dictionaries({"size": thresholds}),
+            "slowCall": st.fixed_dictionaries({"duration": durations, "ratePercent": thresholds}),
+        },
+    ),
+    override=st.none()
+    | st.fixed_dictionaries(
+        {"state": st.sampled_from(list(OverrideState))}, optional={"until": moments, "reason": texts}
+    ),
 )
 statuses = st.builds(
     CircuitBreakerStatus,
@@ -116,6 +129,22 @@ def test_a_duration_survives_being_written(milliseconds: int):
 def test_a_moment_is_written_in_utc_with_milliseconds():
     noon = datetime(2026, 1, 1, 13, 0, 0, 1999, timezone(timedelta(hours=1)))
     assert format_time(noon) == "2026-01-01T12:00:00.001Z"
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_an_end_beyond_the_calendar_is_a_wrong_spec_and_no_crash(text: str):
+    with pytest.raises(ValidationError, match="from year 1 to year 9999"):
+        CircuitBreakerSpec.model_validate(
+            {"target": {"workload": TARGET}, "override": {"state": "Disabled", "until": text}}
+        )
+
+
+def test_the_end_of_an_override_is_kept_as_a_status_repeats_it():
+    wanted = {"state": "Disabled", "until": "2026-01-01T13:00:00.123456+01:00"}
+    spec = CircuitBreakerSpec.model_validate({"target": {"workload": TARGET}, "override": wanted})
+    assert spec.override is not None
+    assert spec.to_wire()["override"]["until"] == "2026-01-01T12:00:00.123Z"
+    assert CircuitBreakerSpec.model_validate(spec.to_wire()) == spec
 
 
 @pytest.mark.parametrize(

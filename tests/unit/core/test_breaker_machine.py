@@ -161,5 +161,5 @@ class BreakerMachine(RuleBasedStateMachine):
             assert self.breaker.shadow.override is None
 
 
-BreakerMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
+BreakerMachine.TestCase.settings = settings(stateful_step_count=60, deadline=None)
 TestBreakerMachine = BreakerMachine.TestCase

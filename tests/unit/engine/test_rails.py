@@ -165,6 +165,8 @@ async def test_a_dependency_that_died_a_moment_ago_is_found_by_the_fresh_probe_b
         ill(world, 2)
         await world.until(lambda: bool(world.runs()) and world.runs()[0].status.reason == Reason.DEPENDENCY_OPEN)
         assert world.read_breaker().status.state == "Closed"
+        await world.until(lambda: blocked(world) == Reason.DEPENDENCY_OPEN)
+        assert decided(world) == Reason.DEPENDENCY_OPEN
         await world.clock.sleep(3)
         assert world.uids() == before
         world.prober.set("db", Outcome.SUCCESS)

@@ -199,21 +199,13 @@ async def test_while_the_api_server_is_gone_nothing_is_done_and_afterwards_all_i
     assert world.runs()[0].status.phase is RunPhase.SUCCEEDED
 
 
-@pytest.mark.parametrize("hung", [1, 3])
-async def test_an_operator_that_starts_anew_goes_on_with_the_run_although_it_knows_nothing_of_the_time_before(
-    hung: int,
-):
+async def test_a_pod_that_never_gets_ready_is_noticed_when_its_grace_is_over_although_nothing_else_happens():
     world = World()
+    world.workloads.ready_after = None
     world.workloads.deployment(NS, "web", 3)
-    world.policy()
-    victims = sorted(world.uids())[:hung]
+    world.policy(triggers=[{"name": "pods", "podUnhealthy": {"startupGrace": "60s"}, "for": "2s"}])
     async with world.operator():
-        await world.clock.sleep(5)
-        for name in victims:
-            world.workloads.set_ready(Key(Kind.POD, NS, name), False)
-        await world.until(lambda: bool(world.runs()) and world.runs()[0].status.phase is RunPhase.RUNNING)
-    async with world.operator():
-        await world.until(lambda: bool(world.runs()) and world.runs()[0].completed)
-    run = world.runs()[0]
-    assert run.status.phase is RunPhase.SUCCEEDED, run.status
-    assert run.status.steps[0].effect_count == hung
+        await world.clock.sleep(3)
+        world.workloads.scale(WEB, 4)
+        took = await world.until(lambda: world.read_policy().status.incident is not None)
+    assert 62 <= took < 64

@@ -1,4 +1,4 @@
-"""Runs that people and applications ask for, approvals, dry runs, and what changes during a run; on in-memory twins."""
+"""Runs that people and applications ask for, approvals and dry runs; on in-memory twins."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.engine.world import NS, POLICY, WEB, World
+from tests.unit.engine.world import NS, World
 from ultra_recovery.apis.meta import API_VERSION, APPROVE_ANNOTATION, CANCEL_ANNOTATION, REJECT_ANNOTATION
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.run_status import EffectOutcome, RunPhase, StepResult
+from ultra_recovery.core.decide import DecisionKind
 from ultra_recovery.core.objects import Key, Kind, Run
 from ultra_recovery.core.probe import Outcome
 
@@ -43,6 +44,11 @@ async def ended(world: World, key: Key) -> Run:
     return world.run(key)
 
 
+def _decision(world: World) -> tuple[str, str] | None:
+    last = world.read_policy().status.last_decision
+    return (last.decision, last.reason) if last else None
+
+
 async def phase(world: World, wanted: RunPhase) -> Run:
     await world.until(lambda: bool(world.runs()) and world.runs()[-1].status.phase is wanted, 400)
     return world.runs()[-1]
@@ -65,6 +71,29 @@ async def test_a_run_by_hand_succeeds_where_something_was_wrong():
         ill(world)
         run = await ended(world, ask(world))
     assert run.status.phase is RunPhase.SUCCEEDED
+
+
+async def test_a_run_by_hand_restarts_the_pods_that_are_not_ready_and_no_other():
+    world = ready_world(mode="Manual")
+    before = world.uids()
+    victim = sorted(before)[0]
+    async with world.operator():
+        await world.clock.sleep(3)
+        ill(world)
+        run = await ended(world, ask(world))
+    assert run.status.phase is RunPhase.SUCCEEDED
+    assert set(before.values()) - set(world.uids().values()) == {before[victim]}
+
+
+async def test_a_second_run_waits_for_the_first_and_names_it():
+    world = ready_world(mode="Manual", ladder=[ALL])
+    async with world.operator():
+        await world.clock.sleep(3)
+        first, second = ask(world, "first"), ask(world, "second")
+        await world.until(lambda: world.run(second).status.reason == Reason.TARGET_LEASED)
+        assert "held by run first" in (world.run(second).status.message or "")
+        await ended(world, first)
+        assert (await ended(world, second)).had_effect
 
 
 @pytest.mark.parametrize(
@@ -146,6 +175,7 @@ async def test_an_approval_lets_the_step_act_and_its_wait_costs_no_time():
         ill(world)
         run = await phase(world, RunPhase.AWAITING_APPROVAL)
         await world.until(lambda: not world.leases())
+        await world.until(lambda: _decision(world) == (DecisionKind.HOLD, Reason.AWAITING_APPROVAL))
         await world.clock.sleep(400)
         world.annotate(run.meta.key, APPROVE_ANNOTATION, "restart")
         run = await ended(world, run.meta.key)
@@ -219,60 +249,3 @@ async def test_a_dry_run_says_once_what_would_be_done_and_touches_nothing():
     assert (effect.object, effect.outcome) == (sorted(before)[0], EffectOutcome.DRY_RUN)
     assert run.status.steps[0].result is StepResult.DRY_RUN
     assert not run.had_effect
-
-
-async def test_a_target_that_is_recreated_during_a_run_ends_it():
-    world = ready_world()
-    world.workloads.ready_after = None
-    async with world.operator():
-        await world.clock.sleep(3)
-        ill(world)
-        await world.until(lambda: bool(world.runs()) and bool(world.runs()[0].status.steps[:1]))
-        world.store.remove(WEB)
-        run = await ended(world, world.runs()[0].meta.key)
-    assert (run.status.phase, run.status.reason) == (RunPhase.CANCELLED, Reason.TARGET_GONE)
-
-
-async def test_a_rollout_by_somebody_else_makes_the_run_inconclusive_and_scaling_does_not():
-    for change, reason in (("rollout", Reason.TARGET_CHANGED), ("scale", Reason.VERIFIED)):
-        world = ready_world()
-        async with world.operator():
-            await world.clock.sleep(3)
-            ill(world)
-            await world.until(lambda world=world: any(run.had_effect for run in world.runs()))
-            if change == "rollout":
-                world.workloads.start_rollout(WEB)
-            else:
-                world.workloads.scale(WEB, 3)
-            run = await ended(world, world.runs()[0].meta.key)
-        assert run.status.reason == reason, change
-
-
-@pytest.mark.parametrize("how", ["paused", "deleted", "cancelled"])
-async def test_a_run_that_is_stopped_finishes_and_verifies_its_step_first(how: str):
-    world = ready_world()
-    async with world.operator():
-        await world.clock.sleep(3)
-        ill(world)
-        await world.until(lambda: any(run.had_effect for run in world.runs()))
-        key = world.runs()[0].meta.key
-        if how == "paused":
-            world.policy(mode="Paused")
-        elif how == "deleted":
-            world.store.remove(POLICY)
-        else:
-            world.annotate(key, CANCEL_ANNOTATION, "now")
-        run = await ended(world, key)
-    assert run.status.phase is RunPhase.SUCCEEDED
-    assert run.status.steps[0].result is StepResult.VERIFIED
-
-
-async def test_an_edited_policy_counts_for_the_next_run_only():
-    world = ready_world()
-    async with world.operator():
-        await world.clock.sleep(3)
-        ill(world)
-        await world.until(lambda: any(run.had_effect for run in world.runs()))
-        world.policy(ladder=[{**ALL, "name": "edited"}])
-        run = await ended(world, world.runs()[0].meta.key)
-    assert [step.name for step in run.status.steps] == ["restart"]

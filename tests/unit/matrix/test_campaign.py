@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.matrix.campaign import FULL, SHORT, Row, plan, succeeded, table
+from tests.matrix.catalogue import RUN_KINDS
 from tests.matrix.experiment import Report
-from tests.matrix.faults import Blow, Fault, WatchFault
-from tests.matrix.scenarios import SCENARIOS
+from tests.matrix.faults import KILLS, Blow, Fault, WatchFault
 from tests.matrix.times import seconds_of
 
-SCENARIO = SCENARIOS[0]
+SCENARIO = RUN_KINDS[0]
 
 
 def test_the_full_form_kills_before_and_after_every_request_and_tries_every_wire_fault_there():
@@ -20,14 +20,21 @@ def test_the_full_form_kills_before_and_after_every_request_and_tries_every_wire
     assert {fault.watch for fault in faults if not fault.index} == set(WatchFault)
 
 
-def test_the_short_form_kills_at_every_request_and_has_each_refusal():
-    faults = plan(SHORT, 7, SCENARIO)
-    assert {fault.index for fault in faults if fault.blow in (Blow.KILL_BEFORE, Blow.KILL_AFTER)} == set(range(1, 8))
+@pytest.mark.parametrize(("requests", "killed_at"), [(7, {1, 4, 7}), (8, {2, 5, 8})])
+def test_the_short_form_kills_at_every_third_request_and_has_each_kind_of_fault(requests: int, killed_at: set[int]):
+    faults = plan(SHORT, requests, SCENARIO)
+    assert {fault.index for fault in faults if fault.blow in KILLS} == killed_at
     assert set(Blow) <= {fault.blow for fault in faults if fault.blow}
+    assert Fault(watch=WatchFault.FREEZE) in faults
+
+
+def test_the_short_form_waits_for_frozen_watches_with_few_run_kinds_only():
+    frozen = [item.name for item in RUN_KINDS if Fault(watch=WatchFault.FREEZE) in plan(SHORT, 7, item)]
+    assert frozen == ["evict one", "reset"]
 
 
 def test_run_kinds_have_names_of_their_own():
-    names = [scenario.name for scenario in SCENARIOS]
+    names = [scenario.name for scenario in RUN_KINDS]
     assert len(names) == len(set(names))
 
 

@@ -58,7 +58,8 @@ GOOD = Evidence(
         state("HalfOpen", 2),
         state("Closed", 3),
         written("recoveryruns", "web-1-1", phase="Succeeded"),
-        entry("POST", "jobs", "web-1-1-refresh", status=201),
+        written("recoveryruns", "web-2-1", phase="Running", steps=[{"effects": [{"id": "job-1"}, {"id": "run/step"}]}]),
+        entry("POST", "jobs", "job-1", status=201),
     ],
     end={"jobs": {"finished": 1}, "run web-1-1": {"phase": "Succeeded"}},
     reference={"jobs": {"finished": 1}, "run web-1-1": {"phase": "Succeeded"}},
@@ -66,6 +67,7 @@ GOOD = Evidence(
     objects={"recoveryruns": [run()], "recoverypolicies": [policy(2)], "circuitbreakers": []},
     leases=[{"metadata": {"name": "ultra-recovery-leader"}}],
     hooks={("/hook", "run/step"): 1, ("/notify", "run/page"): 2},
+    arrivals=[(2.0, "/hook", "run/step"), (0.1, "/notify", "run/page")],
     log='{"level": "WARNING", "message": "cannot go on now"}\n',
     acted_at=[0.5],
 )
@@ -86,7 +88,11 @@ FORGED = [
     ),
     pytest.param(add(intent("", run="web-1-2"), eviction("")), "1 evictions without a UID", id="eviction-without-uid"),
     pytest.param(replace(add(eviction("c")), hung=frozenset("ac")), "before its intent was stored", id="no-intent"),
-    pytest.param(add(entry("POST", "jobs", "web-1-1-refresh", status=201)), "created 2 times", id="double-job"),
+    pytest.param(add(entry("POST", "jobs", "job-1", status=201)), "created 2 times", id="double-job"),
+    pytest.param(add(entry("POST", "jobs", "job-2", status=201)), "before its intent was stored", id="job-no-intent"),
+    pytest.param(
+        replace(GOOD, arrivals=[(0.5, "/hook", "run/step")]), "before its intent was stored", id="hook-before-intent"
+    ),
     pytest.param(replace(GOOD, hooks={("/hook", "k"): 2}), "was called 2 times", id="double-hook"),
     pytest.param(
         with_objects(recoveryruns=[run(), run("web-1-2")]), "2 runs had an effect, 1 may", id="budget-overdrawn"

@@ -237,6 +237,6 @@ async def test_a_lagging_server_answers_each_list_once_more_as_it_was():
 async def test_a_fault_of_the_watches_can_begin_at_a_request():
     async with scene(Fault(None, 2, WatchFault.FREEZE)) as it:
         await it.send("POST", RUNS, {})
-        assert not it.proxy.watches.frozen
+        assert not it.proxy.watches.active
         await it.send("POST", RUNS, {})
-        assert it.proxy.watches.frozen
+        assert it.proxy.watches.active

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from ultra_recovery.adapters.http.address import Policy
-from ultra_recovery.adapters.http.request import MAX_BODY, Turns, open_session, request
-from ultra_recovery.adapters.http.resolve import Lookup, Resolver, look_up
+from ultra_recovery.adapters.http.request import MAX_BODY, open_session, request
+from ultra_recovery.adapters.http.resolve import Lookup, Resolver, Turns, look_up
 from ultra_recovery.core.call import Call, CallOutcome, CallResult
 from ultra_recovery.core.errors import SpecError
 from ultra_recovery.ports import Clock, View
@@ -120,15 +120,15 @@ class HttpCaller:
 
     async def _attempt(self, namespace: str, call: Call, attempt: _Attempt) -> CallResult | None:
         """Send the request and note the answer; a result when there is nowhere to send it to."""
-        destination = await self._resolver.resolve(namespace, call.endpoint)
+        destination = await self._resolver.resolve(namespace, call.endpoint, "endpoint")
         if not destination.addresses:
             message = destination.empty or "the name has no address"
             return CallResult(CallOutcome.REFUSED, message, retry=True)
-        address = self._turns.take(namespace, destination)
+        place = self._turns.next(namespace, destination)
         headers = {**self._headers, **call.headers}
         async with (
             open_session(_OneConnection(attempt)) as session,
-            request(session, call.method, destination, address, headers, call.body) as response,
+            request(session, call.method, destination, place, headers, body=call.body) as response,
         ):
             # The code is the answer, even if the body breaks off or never ends.
             attempt.code = response.status

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
 from yarl import URL
 
-from ultra_recovery.adapters.http.resolve import Destination
+from ultra_recovery.adapters.http.resolve import Destination, Place
 
 MAX_BODY = 64 * 1024
-"""Bytes of an answer that are read, and dropped."""
+"""Most bytes of an answer that are read."""
 _MAX_HEADER = 8190
-_MAX_TURNS = 10_000
-
-
-class Turns:
-    """Gives the addresses of each destination in turn."""
-
-    def __init__(self) -> None:
-        self._counts: dict[tuple[str, str], itertools.count[int]] = defaultdict(itertools.count)
-
-    def take(self, namespace: str, destination: Destination) -> tuple[str, int]:
-        """The next address and port; there must be one."""
-        if len(self._counts) >= _MAX_TURNS:
-            # Users write the paths: they must not fill our memory. Who is next may be forgotten.
-            self._counts.clear()
-        count = self._counts[namespace, f"{destination.host}{destination.path}"]
-        return destination.addresses[next(count) % len(destination.addresses)]
 
 
 def open_session(connector: aiohttp.TCPConnector | None = None) -> aiohttp.ClientSession:
@@ -55,17 +37,22 @@ async def request(
     session: aiohttp.ClientSession,
     method: str,
     destination: Destination,
-    address: tuple[str, int],
+    place: Place,
     headers: Mapping[str, str],
+    *,
     body: bytes | None = None,
+    path: str | None = None,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """The request, to the address itself: no name is resolved again between the check and the connection."""
-    ip, port = address
+    """The request, to the address itself: no name is resolved again between the check and the connection.
+
+    `path` stands in for the path of the destination.
+    """
+    ip, port = place
     host = f"[{ip}]" if ":" in ip else ip
     scheme = "https" if destination.secure else "http"
     async with session.request(
         method,
-        URL(f"{scheme}://{host}:{port}{destination.path}", encoded=True),
+        URL(f"{scheme}://{host}:{port}{destination.path if path is None else path}", encoded=True),
         data=body,
         headers={**headers, "Host": destination.host},
         allow_redirects=False,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from ultra_recovery.adapters.http.address import Address, Policy, forms
-from ultra_recovery.apis.circuit_breaker import ServiceRef
+from ultra_recovery.apis.circuit_breaker import ServiceRef, TcpTarget
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import SpecError
 from ultra_recovery.core.objects import Endpoint, EndpointSlice, Key, Kind, Pod, Service
@@ -18,26 +20,29 @@ from ultra_recovery.ports import View
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 """Addresses of a host name. Raises OSError."""
+Place = tuple[str, int]
+"""A checked address and a port."""
+_MAX_TURNS = 10_000
 
 
-class HttpAddress(Protocol):
-    """Where an HTTP request goes: the target of a breaker, or the endpoint of a step."""
+class WebTarget(Protocol):
+    """A target that is reached by HTTP, at a Service or at a URL."""
 
     @property
     def service_ref(self) -> ServiceRef | None:
-        """A Service of the namespace."""
+        """The Service, or None."""
 
     @property
     def url(self) -> str | None:
-        """An address, in place of a Service."""
+        """The URL, or None."""
 
     @property
     def path(self) -> str:
-        """Path and query for the Service."""
+        """Path and query towards the Service."""
 
     @property
     def scheme(self) -> str:
-        """HTTP or HTTPS, for the Service."""
+        """HTTP or HTTPS towards the Service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +59,31 @@ class Destination:
         unseen: there are ready endpoints, but none whose pod is in our view yet: nothing is known.
     """
 
-    addresses: tuple[tuple[str, int], ...]
+    addresses: tuple[Place, ...]
     host: str
     name: str
-    secure: bool
-    verify: bool
-    path: str
+    secure: bool = False
+    verify: bool = True
+    path: str = "/"
     empty: str = ""
     unseen: bool = False
+
+
+class Turns:
+    """Lets the probes of a target go to its addresses in turn."""
+
+    def __init__(self) -> None:
+        self._turns: OrderedDict[tuple[str, str], itertools.count[int]] = OrderedDict()
+
+    def next(self, namespace: str, destination: Destination) -> Place:
+        """The address whose turn it is; there must be one."""
+        # With the port: targets that differ in it alone would otherwise take every turn from each other.
+        key = (namespace, f"{destination.host}:{destination.addresses[0][1]}{destination.path}")
+        turn = self._turns.setdefault(key, itertools.count())
+        self._turns.move_to_end(key)
+        if len(self._turns) > _MAX_TURNS:
+            self._turns.popitem(last=False)
+        return destination.addresses[next(turn) % len(destination.addresses)]
 
 
 async def look_up(host: str, port: int) -> Sequence[str]:
@@ -79,37 +101,54 @@ class Resolver:
         self._policy = policy
         self._lookup = lookup
 
-    async def resolve(self, namespace: str, target: HttpAddress) -> Destination:
-        """The destination of a target.
+    async def resolve(self, namespace: str, target: WebTarget, field: str = "spec.target.http") -> Destination:
+        """The destination of a target that is reached by HTTP; `field` is named in complaints.
 
         Raises:
             SpecError: the target does not exist, or is not allowed.
             OSError: its name cannot be resolved now.
         """
         if target.service_ref is not None:
-            return await self._service(namespace, target, target.service_ref)
+            return await self._service(namespace, target.service_ref, target.path, secure=target.scheme == "HTTPS")
         if target.url is None:
-            raise SpecError(Reason.INVALID_SPEC, "spec.target.http: set serviceRef or url")
-        return await self._url(target.url)
+            raise SpecError(Reason.INVALID_SPEC, f"{field}: set serviceRef or url")
+        return await self._url(target.url, f"{field}.url")
 
-    async def _url(self, url: str) -> Destination:
+    async def resolve_tcp(self, namespace: str, target: TcpTarget) -> Destination:
+        """The destination of a target that is reached by a connection alone.
+
+        Raises:
+            SpecError: the target does not exist, or is not allowed.
+            OSError: its name cannot be resolved now.
+        """
+        if target.service_ref is not None:
+            return await self._service(namespace, target.service_ref)
+        if target.address is None:
+            raise SpecError(Reason.INVALID_SPEC, "spec.target.tcp: set serviceRef or address")
+        host, _, port = target.address.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise SpecError(Reason.TARGET_INVALID, "spec.target.tcp.address: write host:port")
+        name = host.removeprefix("[").removesuffix("]")
+        return Destination(await self._raw(name, int(port)), target.address, name)
+
+    async def _url(self, url: str, field: str) -> Destination:
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise SpecError(Reason.TARGET_INVALID, "spec.target.http.url: host or port cannot be read") from error
+            raise SpecError(Reason.TARGET_INVALID, f"{field}: host or port cannot be read") from error
         if port == 0:
-            raise SpecError(Reason.TARGET_INVALID, "spec.target.http.url: there is no port 0")
+            raise SpecError(Reason.TARGET_INVALID, f"{field}: there is no port 0")
         secure = parts.scheme.lower() == "https"
         host = parts.hostname or ""
         if not host or parts.scheme.lower() not in ("http", "https") or parts.username or parts.password:
-            raise SpecError(Reason.TARGET_INVALID, "spec.target.http.url: write http(s)://host[:port]/path, no user")
+            raise SpecError(Reason.TARGET_INVALID, f"{field}: write http(s)://host[:port]/path, no user")
         number = port or (443 if secure else 80)
         addresses = await self._raw(host, number)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return Destination(addresses, parts.netloc, host, secure, verify=True, path=path)
+        return Destination(addresses, parts.netloc, host, secure, path=path)
 
-    async def _raw(self, host: str, port: int) -> tuple[tuple[str, int], ...]:
+    async def _raw(self, host: str, port: int) -> tuple[Place, ...]:
         _demand(self._policy.refuse_name(host, port))
         try:
             found = list(dict.fromkeys(await self._lookup(host, port)))
@@ -134,17 +173,17 @@ class Resolver:
         own = [item for item in slices if isinstance(item, EndpointSlice) and item.service == "kubernetes"]
         return {form for item in own for endpoint in item.endpoints for form in forms(endpoint.address)}
 
-    async def _service(self, namespace: str, target: HttpAddress, reference: ServiceRef) -> Destination:
+    async def _service(
+        self, namespace: str, reference: ServiceRef, path: str = "/", *, secure: bool = False
+    ) -> Destination:
         service = self._view.get(Key(Kind.SERVICE, namespace, reference.name))
         if not isinstance(service, Service):
             message = f"Service {reference.name} does not exist in namespace {namespace}"
             raise SpecError(Reason.TARGET_NOT_FOUND, message)
         host = f"{reference.name}.{namespace}.svc"
-        secure = target.scheme == "HTTPS"
         if service.external_name:
             addresses = await self._raw(service.external_name, reference.port)
-            name = service.external_name
-            return Destination(addresses, name, name, secure, verify=True, path=target.path)
+            return Destination(addresses, service.external_name, service.external_name, secure, path=path)
         if reference.port not in service.ports:
             ports = ", ".join(str(port) for port in service.ports) or "none"
             message = f"Service {reference.name} has no port {reference.port}; its ports: {ports}"
@@ -154,7 +193,7 @@ class Resolver:
         unseen = bool(ready) and not addresses
         empty = f"the pods behind Service {reference.name} are not known yet" if unseen else ""
         empty = empty or f"no ready endpoint behind Service {reference.name}"
-        return Destination(addresses, host, host, secure, False, target.path, empty, unseen)
+        return Destination(addresses, host, host, secure, False, path, empty, unseen)
 
     def _ready(self, namespace: str, service: Service, port_name: str) -> list[tuple[Endpoint, int]]:
         """Ready endpoints with the port they are reached on. Others are never used, so never judged."""

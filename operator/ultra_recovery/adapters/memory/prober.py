@@ -38,11 +38,14 @@ class _Answer:
 
 
 def target_name(target: BreakerTarget) -> str:
-    """The name by which a test knows a target: its Service, its URL or its workload."""
+    """The name by which a test knows a target: its Service, its address or its workload."""
     if target.workload is not None:
         return target.workload.name
-    if target.http is not None:
-        return target.http.service_ref.name if target.http.service_ref is not None else target.http.url or ""
+    if target.tcp is not None:
+        return target.tcp.service_ref.name if target.tcp.service_ref is not None else target.tcp.address or ""
+    web = target.http or target.prometheus
+    if web is not None:
+        return web.service_ref.name if web.service_ref is not None else web.url or ""
     return ""
 
 

@@ -1,0 +1,59 @@
+"""The acts of the demo, one after the other."""
+
+from __future__ import annotations
+
+import sys
+
+from e2e.demo.dependency_down import dependency_down
+from e2e.demo.footprint import untouched
+from e2e.demo.hung_replica import hung_replica
+from e2e.demo.reset_by_hand import reset_by_hand
+from e2e.demo.timeline import Show
+from e2e.install import apply_examples, install_operator, make_namespace
+from e2e.kube import Kube, condition, wait_for
+
+NAMESPACE = "ultra-demo"
+
+
+def main() -> int:
+    """Run the demo; 0 only if everything recovered and nothing else was touched."""
+    show = Show()
+    show.begin("Installing the operator (as a pod) and the example")
+    operator = install_operator()
+    Kube(NAMESPACE).run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true")
+    kube = make_namespace(NAMESPACE)
+    apply_examples(kube)
+    wait_for(lambda: _all_ready(kube), "breakers and policy are Ready")
+    wait_for(lambda: condition(kube.get("cb", "inventory"), "TargetHealthy").get("status") == "True", "first probes")
+    show.say("web: 3 replicas, readiness probe, no liveness probe; it needs inventory")
+    show.say(
+        "policy web: restart unready pods, else repair the inventory's stock, else page; not while inventory is down"
+    )
+
+    acts = (hung_replica, dependency_down, reset_by_hand, untouched)
+    problems = [problem for act in acts for problem in act(kube, show)]
+    show.begin("What kubectl shows")
+    print(kube.run("get", "cb,rp,rr"))
+    _look_around(operator)
+    for problem in problems:
+        print(f"FAILED: {problem}", file=sys.stderr)
+    print("\nEverything recovered; nothing else was touched." if not problems else "\nNot as it should be: see above.")
+    return 1 if problems else 0
+
+
+def _all_ready(kube: Kube) -> bool:
+    items = [*kube.list("cb"), *kube.list("rp")]
+    return all(condition(item, "Ready").get("status") == "True" for item in items)
+
+
+def _look_around(operator: Kube) -> None:
+    """How to go on."""
+    print("The cluster stays up. To look around:")
+    print('  export KUBECONFIG="$PWD/.cluster/kubeconfig" PATH="$PWD/.cluster/bin:$PATH"')
+    print(f"  kubectl -n {NAMESPACE} describe rr\n  kubectl -n {NAMESPACE} explain cb.spec")
+    print(f"  kubectl -n {operator.namespace} logs deployment/ultra-recovery")
+    print("To remove it:\n  make clean")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
