@@ -114,27 +114,6 @@ class MemoryApi:
 
         return await self._request("status", key.kind, key.namespace, key.name, handle)
 
-    # Intents
-
-    async def read_document(self, key: Key) -> Mapping[str, Any] | None:
-        """The document as it is now, or None."""
-        found = self.store.documents
-        return await self._request(
-            "get", key.kind, key.namespace, key.name, lambda: copy.deepcopy(found.get(key)), mutating=False
-        )
-
-    async def annotate(self, key: Key, annotations: Mapping[str, str], version: str = "") -> Mapping[str, Any]:
-        """Set annotations."""
-        return await self._request(
-            "annotate", key.kind, key.namespace, key.name, lambda: annotate(self.store, key, annotations, version)
-        )
-
-    async def report(self, key: Key, entry: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Apply one entry of a list that is merged by name."""
-        return await self._request(
-            "report", key.kind, key.namespace, key.name, lambda: apply_report(self.store, key, entry)
-        )
-
     # Cluster
 
     async def evict(self, key: Key, uid: str) -> None:
@@ -216,6 +195,27 @@ class MemoryApi:
         """Store a Job that does not exist; a JobController of the same store then runs it."""
         name = document["metadata"]["name"]
         return await self._request("create", "Job", namespace, name, lambda: store_job(self.store, namespace, document))
+
+    # Intents
+
+    async def read_document(self, key: Key) -> Mapping[str, Any] | None:
+        """The document as it is now, or None."""
+        found = self.store.documents
+        return await self._request(
+            "get", key.kind, key.namespace, key.name, lambda: copy.deepcopy(found.get(key)), mutating=False
+        )
+
+    async def annotate(self, key: Key, annotations: Mapping[str, str], version: str = "") -> Mapping[str, Any]:
+        """Set annotations."""
+        return await self._request(
+            "annotate", key.kind, key.namespace, key.name, lambda: annotate(self.store, key, annotations, version)
+        )
+
+    async def report(self, key: Key, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Apply one entry of a list that is merged by name."""
+        return await self._request(
+            "report", key.kind, key.namespace, key.name, lambda: apply_report(self.store, key, entry)
+        )
 
     def _at_version(self, lease: LeaseRecord) -> LeaseRecord:
         stored = self.store.leases.get((lease.namespace, lease.name))
