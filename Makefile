@@ -46,6 +46,10 @@ generate: $(READY) ## Write the CRDs and all other generated files
 lock: ## Resolve pyproject.toml into the hashed requirements files (UPGRADE=1: to the newest versions)
 	@UPGRADE="$(UPGRADE)" scripts/lock "$(PYTHON)"
 
+.PHONY: bench
+bench: $(READY) ## Measure the recovery API beside a bare FastAPI route
+	PYTHONPATH=operator $(BIN)/python -m benchmarks.rest
+
 ##@ Test on a cluster (CLUSTER=auto|current|kind|local)
 
 .PHONY: test

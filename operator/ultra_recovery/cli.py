@@ -1,4 +1,4 @@
-"""The command line: `ultra-recovery operator`, `ultra-recovery generate`."""
+"""The command line: `ultra-recovery operator`, `ultra-recovery api`, `ultra-recovery generate`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from ultra_recovery import __version__
-from ultra_recovery.settings import Settings, SettingsError
+from ultra_recovery.settings import ApiSettings, Settings, SettingsError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,6 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("operator", help="probe, decide and act: what the operator's pod runs")
+    commands.add_parser("api", help="serve the recovery API: what the pod's second container runs")
     commands.add_parser("generate", help="write crds/ and the reference pages from the types", add_help=False)
     options, rest = parser.parse_known_args(arguments)
     if options.command == "generate":
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return generate(rest)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    return _operator()
+    return _api() if options.command == "api" else _operator()
 
 
 def _operator() -> int:
@@ -42,6 +43,18 @@ def _operator() -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - logging is not configured yet
         return 2
     return asyncio.run(run_operator(settings))
+
+
+def _api() -> int:
+    # Imported here: the operator needs no web framework.
+    from ultra_recovery.wiring_api import run_api  # noqa: PLC0415
+
+    try:
+        settings = ApiSettings.read(os.environ)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - logging is not configured yet
+        return 2
+    return asyncio.run(run_api(settings))
 
 
 if __name__ == "__main__":

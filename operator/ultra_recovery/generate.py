@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -17,6 +19,8 @@ from ultra_recovery.apis.schema import crd
 from ultra_recovery.breaker_page import breaker_table_page
 from ultra_recovery.gates_page import gates_page
 from ultra_recovery.operator_page import metrics_page, settings_page
+from ultra_recovery.rest.app import build_api
+from ultra_recovery.rest.reference import api_page, problems_page
 
 CRD_FOLDER = Path("crds")
 REFERENCE_FOLDER = Path("docs/reference")
@@ -62,6 +66,9 @@ def generated_files() -> dict[Path, str]:
         **{CRD_FOLDER / f"{GROUP}_{kind.plural}.yaml": crd_text(kind) for kind in KINDS},
         REFERENCE_FOLDER / "custom-resources.md": custom_resources_page(KINDS),
         REFERENCE_FOLDER / "reasons.md": reasons_page(),
+        REFERENCE_FOLDER / "openapi.json": openapi_text(),
+        REFERENCE_FOLDER / "api.md": api_page(description()),
+        REFERENCE_FOLDER / "problems.md": problems_page(),
         REFERENCE_FOLDER / "breaker-table.md": breaker_table_page(),
         REFERENCE_FOLDER / "gates.md": gates_page(),
         REFERENCE_FOLDER / "settings.md": settings_page(),
@@ -73,6 +80,16 @@ def crd_text(kind: Kind) -> str:
     """The CRD of a kind as YAML, in the order in which people read it."""
     text: str = yaml.dump(crd(kind), Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
     return YAML_HEADER + text
+
+
+def description() -> dict[str, Any]:
+    """The recovery API's description of itself."""
+    return build_api(lambda: (b"", "")).openapi()
+
+
+def openapi_text() -> str:
+    """The description of the recovery API as it is committed."""
+    return json.dumps(description(), indent=2, ensure_ascii=False) + "\n"
 
 
 def compare(root: Path, files: Mapping[Path, str]) -> dict[Path, str]:

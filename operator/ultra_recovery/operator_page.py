@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 
 from ultra_recovery.adapters.metrics import SERIES, Series
+from ultra_recovery.adapters.rest_metrics import REST_SERIES
 from ultra_recovery.apis.reference import HEADER, table
-from ultra_recovery.settings import Settings
+from ultra_recovery.settings import ApiSettings, Settings
 
 _DEFAULT = re.compile(r"Default: (.+?)\.(?= [A-Z]|$)")
 
@@ -15,6 +16,7 @@ _DEFAULT = re.compile(r"Default: (.+?)\.(?= [A-Z]|$)")
 def settings_page() -> str:
     """Every setting, from the docstring of the class that reads them."""
     rows = [_setting(text) for text in _attributes(Settings.__doc__ or "")]
+    api = [_setting(text) for text in _attributes(ApiSettings.__doc__ or "")]
     return "\n".join(
         [
             HEADER,
@@ -22,6 +24,10 @@ def settings_page() -> str:
             "Environment variables of the operator's container. A value that cannot be used ends the process with a",
             "sentence that names it.\n",
             table(("Name", "Default", "Meaning"), rows),
+            "# Settings of the recovery API\n",
+            "Environment variables of the API's container. Without ULTRA_API_TOKENS and ULTRA_API_AUDIENCE it does not",
+            "start.\n",
+            table(("Name", "Default", "Meaning"), api),
         ]
     )
 
@@ -35,6 +41,10 @@ def metrics_page() -> str:
             "At `/metrics` of every replica; only the leader counts what it decides and does. Labels are bounded:",
             "names of pods are never among them, and the series of an object go when it is deleted.\n",
             table(("Series", "Type", "Labels", "Meaning"), [_series(item) for item in SERIES]),
+            "# Metrics of the recovery API\n",
+            "At `/metrics` on the API's own port, with a token of the scope `read`. Routes are templates of paths, so",
+            "that callers cannot make labels; code 0 is an answer that nobody waited for.\n",
+            table(("Series", "Type", "Labels", "Meaning"), [_series(item) for item in REST_SERIES]),
         ]
     )
 

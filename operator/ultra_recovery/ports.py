@@ -187,3 +187,63 @@ class Sink(Protocol):
 
     def publish(self, notice: Notice) -> None:
         """Take one notice; delivery is in the background."""
+
+
+class Intents(Protocol):
+    """What the recovery API writes into our own objects for the engine to find, and a fresh look at one."""
+
+    async def read_document(self, key: Key) -> Mapping[str, Any] | None:
+        """The raw document as it is now, or None. Slow: everything that can wait for the watch reads the table."""
+
+    async def annotate(self, key: Key, annotations: Mapping[str, str], version: str = "") -> Mapping[str, Any]:
+        """Set annotations, if the object is still at resourceVersion `version` ("": at any); return it as stored.
+
+        Raises:
+            NotFound: it is gone. Conflict: it changed since it was read.
+        """
+
+    async def report(self, key: Key, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Apply one entry of `status.reporters`, which is owned by the reporter that it names; return the object.
+
+        Raises:
+            NotFound: the breaker is gone. Conflict: somebody else owns an entry of this name.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """Who a bearer token belongs to, as the API server says.
+
+    Attributes:
+        extra: what the authenticator adds; it must be passed on with a question about rights.
+    """
+
+    username: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Something that somebody may or may not do with our kinds. `resource` is a plural, "/" and a subresource."""
+
+    verb: str
+    resource: str
+
+
+class Reviewer(Protocol):
+    """Asks the API server who somebody is, and what they may do."""
+
+    async def authenticate(self, token: str, audience: str) -> Reviewed | None:
+        """Whose token this is, if it was made for `audience`; else None."""
+
+    async def allowed(self, who: Reviewed, right: Right, namespace: str) -> bool:
+        """Whether somebody has a right on our kinds in a namespace; "" is all namespaces."""
+
+
+class RestMeter(Protocol):
+    """Counts what the recovery API answers."""
+
+    def count_request(self, route: str, method: str, code: int, seconds: float) -> None:
+        """One answer. `route` is the template of the path, never the path itself."""

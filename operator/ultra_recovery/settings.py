@@ -54,12 +54,6 @@ class Settings:
         Raises:
             SettingsError: a value cannot be used.
         """
-        port = environment.get("ULTRA_OPS_PORT", "8080")
-        if not port.isdigit() or not 0 <= int(port) <= 65535:
-            raise SettingsError(f"ULTRA_OPS_PORT must be a port number, not {port!r}")
-        level = environment.get("ULTRA_LOG_LEVEL", "INFO").upper()
-        if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-            raise SettingsError(f"ULTRA_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR, not {level!r}")
         return cls(
             namespace=environment.get("ULTRA_NAMESPACE") or _own_namespace(),
             watch_namespaces=_names(environment.get("ULTRA_WATCH_NAMESPACES", "")),
@@ -70,10 +64,68 @@ class Settings:
             budget_workload=_count(environment, "ULTRA_BUDGET_WORKLOAD", 6),
             budget_namespace=_count(environment, "ULTRA_BUDGET_NAMESPACE", 30),
             budget_cluster=_count(environment, "ULTRA_BUDGET_CLUSTER", 120),
-            ops_port=int(port),
-            log_level=level,
+            ops_port=_port(environment, "ULTRA_OPS_PORT", "8080"),
+            log_level=_level(environment),
             kubeconfig=environment.get("KUBECONFIG") or None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Options of the recovery API.
+
+    Attributes:
+        watch_namespaces: ULTRA_WATCH_NAMESPACES. Names separated by commas; empty: the whole cluster.
+        port: ULTRA_API_PORT. Where it listens. Default: 8085.
+        tokens: ULTRA_API_TOKENS. File of tokens, from a mounted Secret. Default: none.
+        audience: ULTRA_API_AUDIENCE. Tokens of the cluster that were made for this audience are accepted, and the
+            cluster's own rights decide. Default: none.
+        log_level: ULTRA_LOG_LEVEL. DEBUG, INFO, WARNING or ERROR. Default: INFO.
+        kubeconfig: KUBECONFIG. Used only outside a pod. Default: the usual place.
+    """
+
+    watch_namespaces: tuple[str, ...]
+    port: int
+    tokens: Path | None
+    audience: str
+    log_level: str
+    kubeconfig: str | None
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> ApiSettings:
+        """Read the settings.
+
+        Raises:
+            SettingsError: a value cannot be used, or nothing says who may use the API.
+        """
+        tokens, audience = environment.get("ULTRA_API_TOKENS", ""), environment.get("ULTRA_API_AUDIENCE", "")
+        if not tokens and not audience:
+            raise SettingsError(
+                "nothing says who may use the API, and there is no default token: set ULTRA_API_TOKENS to the file of "
+                "a mounted Secret, or ULTRA_API_AUDIENCE to accept tokens of the cluster that were made for it"
+            )
+        return cls(
+            watch_namespaces=_names(environment.get("ULTRA_WATCH_NAMESPACES", "")),
+            port=_port(environment, "ULTRA_API_PORT", "8085"),
+            tokens=Path(tokens) if tokens else None,
+            audience=audience,
+            log_level=_level(environment),
+            kubeconfig=environment.get("KUBECONFIG") or None,
+        )
+
+
+def _port(environment: Mapping[str, str], name: str, default: str) -> int:
+    port = environment.get(name) or default
+    if not (port.isascii() and port.isdigit()) or not 0 <= int(port) <= 65535:
+        raise SettingsError(f"{name} must be a port number, not {port!r}")
+    return int(port)
+
+
+def _level(environment: Mapping[str, str]) -> str:
+    level = environment.get("ULTRA_LOG_LEVEL", "INFO").upper()
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise SettingsError(f"ULTRA_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR, not {level!r}")
+    return level
 
 
 def _switch(environment: Mapping[str, str], name: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ultra_recovery.adapters.metrics import SERIES
+from ultra_recovery.adapters.rest_metrics import REST_SERIES
 from ultra_recovery.apis.reason_groups import REASON_GROUPS, grouped_reasons
 from ultra_recovery.apis.reasons import CONDITION_SENTENCES, REASON_SENTENCES, ConditionType, Reason
 from ultra_recovery.core.gate_table import RUN_GATE_REASONS, STEP_GATE_FACTS
@@ -40,7 +41,7 @@ def test_reasons_are_written_as_kubernetes_writes_them():
     assert all(reason.value.isalnum() and reason.value[0].isupper() for reason in Reason)
 
 
-@pytest.mark.parametrize("series", SERIES, ids=lambda series: series.name)
+@pytest.mark.parametrize("series", [*SERIES, *REST_SERIES], ids=lambda series: series.name)
 def test_every_series_is_documented_with_its_labels(series):
     page = (PROJECT / "docs/reference/metrics.md").read_text()
     assert f"| `{series.name}` | {series.type} | {', '.join(series.labels)} | {series.help} |" in page
@@ -49,8 +50,9 @@ def test_every_series_is_documented_with_its_labels(series):
 @pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
 def test_every_setting_is_documented_with_what_it_means(field):
     name = "KUBECONFIG" if field.name == "kubeconfig" else f"ULTRA_{field.name.upper()}"
-    (row,) = [line for line in (PROJECT / "docs/reference/settings.md").read_text().splitlines() if f"`{name}`" in line]
-    assert len(row.split("|")[3].strip()) > 10
+    rows = [line for line in (PROJECT / "docs/reference/settings.md").read_text().splitlines() if f"`{name}`" in line]
+    assert rows
+    assert all(len(row.split("|")[3].strip()) > 10 for row in rows)
 
 
 def test_the_page_of_the_gates_has_every_gate_in_the_order_in_which_it_is_asked():

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from tests.contract.cluster_contract import ClusterContract
+from tests.contract.intents_contract import IntentsContract
 from tests.contract.jobs_contract import JobsContract
 from tests.contract.leases_contract import LeasesContract
 from tests.contract.objects_contract import ObjectsContract
+from tests.contract.reports_contract import ReportsContract
 from tests.contract.world import World
 from ultra_recovery.adapters.memory import FakeClock, MemoryApi
 from ultra_recovery.core.objects import Key, Kind
@@ -23,7 +25,7 @@ class MemoryWorld:
     namespace = "shop"
 
     def __init__(self) -> None:
-        self.objects = self.cluster = self.leases = self.jobs = MemoryApi(FakeClock())
+        self.objects = self.cluster = self.leases = self.jobs = self.intents = MemoryApi(FakeClock())
         self._store = self.objects.store
         self._store.add(Kind.NAMESPACE, {"metadata": {"name": self.namespace}})
 
@@ -70,4 +72,12 @@ class TestLeasesInMemory(LeasesContract):
 
 
 class TestJobsInMemory(JobsContract):
+    pass
+
+
+class TestIntentsInMemory(IntentsContract):
+    pass
+
+
+class TestReportsInMemory(ReportsContract):
     pass

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ultra_recovery.core.objects import Key, Kind
-from ultra_recovery.ports import Cluster, Jobs, Leases, Objects
+from ultra_recovery.ports import Cluster, Intents, Jobs, Leases, Objects
 
 
 class World(Protocol):
@@ -17,6 +17,7 @@ class World(Protocol):
     cluster: Cluster
     leases: Leases
     jobs: Jobs
+    intents: Intents
 
     async def add(self, kind: Kind, document: Mapping[str, Any]) -> Mapping[str, Any]: ...
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.contract.cluster_contract import ClusterContract
+from tests.contract.intents_contract import IntentsContract
 from tests.contract.jobs_contract import JobsContract
 from tests.contract.leases_contract import LeasesContract
 from tests.contract.objects_contract import ObjectsContract
@@ -21,6 +22,7 @@ from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
 from ultra_recovery.adapters.kubernetes.connection import MERGE_PATCH, Connection
 from ultra_recovery.adapters.kubernetes.events import EventSink
+from ultra_recovery.adapters.kubernetes.intents import KubernetesIntents
 from ultra_recovery.adapters.kubernetes.jobs import KubernetesJobs
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases
 from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
@@ -45,6 +47,7 @@ class KubernetesWorld:
         self.cluster = KubernetesCluster(connection)
         self.leases = KubernetesLeases(connection)
         self.jobs = KubernetesJobs(connection)
+        self.intents = KubernetesIntents(connection)
 
     async def add(self, kind: Kind, document: Mapping[str, Any]) -> Mapping[str, Any]:
         return await self.connection.request("POST", path_of(kind, self.namespace), body=document)
@@ -179,6 +182,10 @@ class TestClusterInKubernetes(ClusterContract):
 
 
 class TestLeasesInKubernetes(LeasesContract):
+    pass
+
+
+class TestIntentsInKubernetes(IntentsContract):
     pass
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from ultra_recovery.apis.meta import ApiType, Hours, LabelName, ObjectName, patterned
-from ultra_recovery.apis.trigger import ERROR_TYPE, ERROR_TYPE_MESSAGE
+from ultra_recovery.apis.trigger import ERROR_TYPE, ERROR_TYPE_MESSAGE, Context
 
 
 class Cause(StrEnum):
@@ -101,24 +101,7 @@ class RecoveryRunSpec(ApiType):
     reason: Annotated[str, Field(max_length=512)] | None = Field(
         default=None, description="Why the run was asked for, in words for people. Example: ticket 4711."
     )
-    context: (
-        Annotated[
-            dict[str, Annotated[str, Field(max_length=256)]],
-            Field(
-                max_length=16,
-                json_schema_extra={
-                    "x-kubernetes-validations": [
-                        {
-                            "rule": "self.all(key, key.matches('^[A-Za-z][A-Za-z0-9_.-]{0,62}$'))",
-                            "message": "a key of context begins with a letter and holds at most 63 letters, digits, "
-                            "'_', '.' and '-'",
-                        }
-                    ]
-                },
-            ),
-        ]
-        | None
-    ) = Field(
+    context: Context | None = Field(
         default=None,
         description="What was reported besides, as words; Jobs and hooks get it. At most sixteen entries. "
         "Example: {shard: eu-1}.",

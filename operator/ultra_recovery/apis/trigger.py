@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -12,6 +13,23 @@ from ultra_recovery.apis.meta import ApiType, Hours, LabelName, Moments, ObjectN
 
 ERROR_TYPE = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 ERROR_TYPE_MESSAGE = "must begin with a letter and hold letters, digits, '_', '.' and '-', such as CUSTOM_ERROR"
+
+Context = Annotated[
+    dict[str, Annotated[str, Field(max_length=256)]],
+    Field(
+        max_length=16,
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": "self.all(key, key.matches('^[A-Za-z][A-Za-z0-9_.-]{0,62}$'))",
+                    "message": "a key of context begins with a letter and holds at most 63 letters, digits, "
+                    "'_', '.' and '-'",
+                }
+            ]
+        },
+    ),
+]
+"""Words about an error, by name."""
 
 
 class CircuitOpenTrigger(ApiType):
@@ -75,6 +93,18 @@ class ErrorReportedTrigger(ApiType):
     within: Hours = Field(
         default=timedelta(minutes=5), description="The time in which they are counted, 1s to 24h. Default: 5m."
     )
+    context: Context | None = Field(
+        default=None,
+        description="Only reports whose context has all of these entries count. At most sixteen. Not set: any. "
+        "Example: {shard: eu-1}.",
+    )
+
+    def knows(self, error_type: str | None, context: Mapping[str, str] | None) -> bool:
+        """Whether an error of this type, reported with this context, is one of ours."""
+        if error_type not in self.error_types:
+            return False
+        found = context or {}
+        return all(found.get(key) == value for key, value in (self.context or {}).items())
 
 
 class Trigger(ApiType):

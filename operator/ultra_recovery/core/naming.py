@@ -64,3 +64,10 @@ def spec_digest(part: ApiType) -> str:
     What equals its default is left out: a newer version with more fields finds the same digest.
     """
     return hashlib.sha256(part.model_dump_json(by_alias=True, exclude_defaults=True).encode()).hexdigest()[:16]
+
+
+def requested_run_name(policy: str, request: str) -> str:
+    """Name of a run that somebody asked for: the same request and policy always give the same name."""
+    digest = hashlib.sha256("\0".join((request, policy)).encode()).hexdigest()[:16]
+    head = policy[: _MAX_NAME - len(digest) - 1].rstrip("-.")
+    return f"{head}-{digest}"

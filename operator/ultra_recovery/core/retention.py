@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ultra_recovery.apis.meta import IDEMPOTENCY_ANNOTATION
 from ultra_recovery.apis.policy_status import MAX_RECENT_RUNS, RecentRun
 from ultra_recovery.apis.recovery_policy import Budget, History
 from ultra_recovery.apis.recovery_run import Cause
@@ -64,7 +65,8 @@ class _Needs:
 
     @staticmethod
     def _requested(run: Run) -> bool:
-        return run.spec is not None and bool(run.spec.request_id)
+        # A run that was joined by such a request carries its key.
+        return IDEMPOTENCY_ANNOTATION in run.meta.annotations or (run.spec is not None and bool(run.spec.request_id))
 
 
 def expired_runs(

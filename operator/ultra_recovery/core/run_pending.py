@@ -46,7 +46,7 @@ def _report_problem(facts: RunFacts, policy: Policy, spec: RecoveryRunSpec) -> P
     triggers = [
         trigger
         for trigger in (policy.spec.triggers if policy.spec else [])
-        if trigger.error_reported is not None and spec.error_type in trigger.error_reported.error_types
+        if trigger.error_reported is not None and trigger.error_reported.knows(spec.error_type, spec.context)
     ]
     if not triggers:
         return Problem(Reason.NO_TRIGGER, f"no errorReported trigger of the policy knows {spec.error_type}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec
+from ultra_recovery.apis.meta import RESET_ANNOTATION
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.breaker_state import Event, Transition
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Breaker, Key
 from ultra_recovery.core.probe import Outcome, ProbeResult
+from ultra_recovery.core.resets import MAX_VALUE
 
 STATE_NUMBER = {BreakerState.CLOSED: 0.0, BreakerState.OPEN: 1.0, BreakerState.HALF_OPEN: 2.0}
 
@@ -17,7 +19,7 @@ STATE_NUMBER = {BreakerState.CLOSED: 0.0, BreakerState.OPEN: 1.0, BreakerState.H
 def of_transition(item: Breaker, transition: Transition) -> Notice:
     """The breaker moved, or was reset."""
     before, after, key = transition.before, transition.after, item.meta.key
-    message = f"{before.state} → {after.state}: {after.message}"
+    message = f"{before.state} → {after.state}: {after.message}{_asked(item) if after.reason is Reason.RESET else ''}"
     return Notice(
         Topic.BREAKER_TRANSITION,
         key,
@@ -28,6 +30,12 @@ def of_transition(item: Breaker, transition: Transition) -> Notice:
         labels={"namespace": key.namespace, "breaker": key.name, "to": after.state},
         values={"state": STATE_NUMBER[after.state]},
     )
+
+
+def _asked(item: Breaker) -> str:
+    """The annotation's value: one of the recovery API names the request."""
+    value = item.meta.annotations.get(RESET_ANNOTATION, "")[:MAX_VALUE]
+    return f" ({value})" if value else ""
 
 
 def of_note(item: Breaker, reason: Reason, message: str, *, warning: bool = False) -> Notice:

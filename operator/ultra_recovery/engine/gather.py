@@ -183,7 +183,7 @@ class Gatherer:
             if wanted is not None:
                 counts[trigger.name] = sum(
                     item.spec is not None
-                    and item.spec.error_type in wanted.error_types
+                    and wanted.knows(item.spec.error_type, item.spec.context)
                     and now - (item.meta.created_at or now) <= wanted.within
                     for item in reports
                 )

@@ -58,11 +58,16 @@ def _phase(run: Run, new: RecoveryRunStatus, phase: RunPhase) -> Notice:
         run.meta.key,
         run.meta.uid,
         reason,
-        f"{phase}: {new.message or reason}",
+        f"{phase}: {new.message or reason}{_requested(run)}",
         warning=phase in _WARNINGS,
         labels=labels,
         values={name: value for name, value in values.items() if value is not None} if phase.completed else {},
     )
+
+
+def _requested(run: Run) -> str:
+    """The request that asked for the run, so that an Event can be traced to its caller."""
+    return f" (request {run.spec.request_id})" if run.spec is not None and run.spec.request_id else ""
 
 
 def _start(run: Run, new: RecoveryRunStatus) -> list[Notice]:

@@ -46,14 +46,16 @@ class Table:
 
     def apply(self, kind: Kind, document: Mapping[str, Any], *, deleted: bool = False) -> None:
         """Take one event of the watch, or our own write."""
-        item = parse(kind, document)
-        key, version = item.meta.key, _number(item.meta.version)
-        known = self.get(key)
+        meta = document["metadata"]
+        key, text = Key(kind, meta.get("namespace", ""), meta["name"]), meta.get("resourceVersion", "")
+        known, version = self.get(key), _number(text)
         if version <= self._gone.get(key, -1) or (known is not None and version < _number(known.meta.version)):
             return
         if deleted:
             self._remove(key, version)
-        elif known is None or known.meta.version != item.meta.version:
+        elif known is None or known.meta.version != text:
+            # Parsed only now: most of a list is known already, and ten thousand runs are slow to read.
+            item = parse(kind, document)
             self._gone.pop(key, None)
             self._objects[kind][key.namespace][key.name] = item
             self._tell(key, item)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import kopf
@@ -56,7 +56,9 @@ def build_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def build_registry(feed: Feed, *, clusterwide: bool = True) -> kopf.OperatorRegistry:
+def build_registry(
+    feed: Feed, *, clusterwide: bool = True, kinds: Collection[Kind] = tuple(RESOURCES)
+) -> kopf.OperatorRegistry:
     """One event handler per kind; each passes the object on and nothing else.
 
     Namespaces are watched only for the whole cluster: no right that is bound to a namespace allows to watch it.
@@ -68,7 +70,7 @@ def build_registry(feed: Feed, *, clusterwide: bool = True) -> kopf.OperatorRegi
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
     for kind, (group, version, plural) in RESOURCES.items():
-        if not clusterwide and not kind.namespaced:
+        if kind not in kinds or (not clusterwide and not kind.namespaced):
             continue
         kopf.on.event(group, version, plural, registry=registry, id=f"watch-{plural}")(_handler(kind, feed))
     return registry
@@ -84,9 +86,10 @@ def _handler(kind: Kind, feed: Feed) -> Callable[..., None]:
 class Watch:
     """Runs kopf in a thread, and again whenever it ends: any watch error that is not a 410 ends it."""
 
-    def __init__(self, feed: Feed, namespaces: Sequence[str]) -> None:
+    def __init__(self, feed: Feed, namespaces: Sequence[str], kinds: Collection[Kind] = tuple(RESOURCES)) -> None:
         self._feed = feed
         self._namespaces = namespaces
+        self._kinds = kinds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self.alive = False
@@ -125,7 +128,7 @@ class Watch:
     async def _watch(self) -> None:
         scope: dict[str, Any] = {"namespaces": list(self._namespaces)} if self._namespaces else {"clusterwide": True}
         await kopf.operator(
-            registry=build_registry(self._feed, clusterwide=not self._namespaces),
+            registry=build_registry(self._feed, clusterwide=not self._namespaces, kinds=self._kinds),
             settings=build_settings(),
             # Given here: kopf would ask for the name of the process's user, and a container's user has none.
             identity=peering.Identity("ultra-recovery"),

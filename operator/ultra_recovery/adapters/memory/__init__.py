@@ -7,6 +7,7 @@ from ultra_recovery.adapters.memory.faults import CrashError, Faults, Moment, Re
 from ultra_recovery.adapters.memory.jobs import JobController, JobPlan, add_cron_job
 from ultra_recovery.adapters.memory.messenger import MemoryMessenger
 from ultra_recovery.adapters.memory.prober import ProbeCall, ScriptedProber
+from ultra_recovery.adapters.memory.reviewer import MemoryReviewer
 from ultra_recovery.adapters.memory.sink import MemorySink
 from ultra_recovery.adapters.memory.store import MemoryStore
 from ultra_recovery.adapters.memory.workloads import Workloads
@@ -21,6 +22,7 @@ __all__ = [
     "MadeCall",
     "MemoryApi",
     "MemoryMessenger",
+    "MemoryReviewer",
     "MemorySink",
     "MemoryStore",
     "Moment",

@@ -1,0 +1,134 @@
+"""The recovery API through its Service: what curl does, and what kubectl shows of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.api import RIGHTS, Api, Stream, token_of, way_in
+from e2e.kube import Kube, status, wait_for
+
+POLICY = """
+apiVersion: recovery.ultra.dev/v1alpha1
+kind: RecoveryPolicy
+metadata: {name: by-hand}
+spec:
+  targetRef: {kind: Deployment, name: web}
+  mode: Manual
+  triggers: [{name: reported, errorReported: {errorTypes: [CUSTOM_ERROR]}}]
+  ladder: [{name: restart, action: {restartPods: {pods: All}}, timeout: 90s}]
+  verify: {healthyFor: 1s, within: 20s}
+  limits: {timeout: 180s}
+"""
+RUN = {"error_type": "CUSTOM_ERROR", "service_name": "by-hand", "context": {"additional": "recovery parameters"}}
+
+
+@pytest.fixture
+def address(operator: Kube) -> Iterator[str]:
+    del operator
+    with way_in() as url:
+        yield url
+
+
+@pytest.fixture
+def api(kube: Kube, address: str) -> Api:
+    """The API for somebody with rights in the namespace of the test, and only there."""
+    kube.apply(RIGHTS)
+    kube.apply(POLICY)
+    found = Api(address, token_of(kube, "oncall"))
+    wait_for(lambda: found.curl("/api/recovery/circuit-breaker/status").status == 200, "the rights are in force")
+    return found
+
+
+def breaker_state(kube: Kube) -> str:
+    return str(status(kube.get("cb", "inventory")).get("state"))
+
+
+def test_curl_resets_an_open_breaker_and_the_stream_and_kubectl_show_the_same(kube: Kube, api: Api):
+    kube.run("scale", "deployment/inventory", "--replicas=0")
+    wait_for(lambda: breaker_state(kube) == "Open", "the breaker is open")
+    shown = api.curl("/api/recovery/circuit-breaker/status").body["items"]
+    assert {item["namespace"] for item in shown} == {kube.namespace}
+    assert next(item for item in shown if item["name"] == "inventory")["state"] == "Open"
+    kube.run("scale", "deployment/inventory", "--replicas=1")
+    kube.run("rollout", "status", "deployment/inventory", "--timeout=60s")
+    stream = Stream(api)
+    try:
+        answer = api.post("/api/recovery/circuit-breaker/reset", {"service_name": "inventory"})
+        assert answer.status == 202, answer.body
+        changed = wait_for(
+            lambda: next((time.monotonic() for _ in [0] if breaker_state(kube) == "Closed"), None), "it is closed"
+        )
+        seen = wait_for(
+            lambda: [at for at, item in stream.events if item["name"] == "inventory" and item["state"] == "Closed"],
+            "the stream shows it",
+            seconds=5,
+        )
+    finally:
+        stream.close()
+    assert seen[0] - changed < 1
+    assert status(kube.get("cb", "inventory"))["lastHandledResetAt"] == answer.body["reset_requested"]
+
+
+def test_a_triggered_run_is_seen_on_the_stream_and_is_the_one_that_kubectl_shows(kube: Kube, api: Api):
+    before = kube.pods("web")
+    stream = Stream(api)
+    try:
+        began = time.monotonic()
+        answer = api.curl(
+            "/api/recovery/trigger", "-X", "POST", "-H", "Idempotency-Key: e2e-1", "-d", str(RUN).replace("'", '"')
+        )
+        assert answer.status == 202, answer.body
+        name = answer.body["runs"][0]["name"]
+        seen = wait_for(lambda: [at for at, item in stream.events if item["name"] == name], "the stream shows it")
+        assert seen[0] - began < 2
+        location = answer.body["runs"][0]["location"]
+        wait_for(lambda: api.curl(location).body["run"]["finished_at"], "the run has ended", seconds=120)
+    finally:
+        stream.close()
+    run = kube.get("rr", name)
+    assert run["spec"]["requestId"] == answer.body["request_id"]
+    assert run["spec"]["requestedBy"] == f"system:serviceaccount:{kube.namespace}:oncall"
+    assert api.curl(location).body["run"]["phase"] == status(run)["phase"]
+    assert not set(before.values()) & set(kube.pods("web").values())
+    again = api.curl(
+        "/api/recovery/trigger", "-X", "POST", "-H", "Idempotency-Key: e2e-1", "-d", str(RUN).replace("'", '"')
+    )
+    assert (again.status, again.body["runs"][0]["name"], again.body["runs"][0]["replayed"]) == (202, name, True)
+    assert len(kube.list("rr")) == 1
+
+
+def test_an_operator_killed_between_the_call_and_the_effect_acts_once(kube: Kube, api: Api, operator: Kube):
+    before = kube.pods("web")
+    pod = next(iter(operator.pods("ultra-recovery")))
+    answer = api.post("/api/recovery/trigger", RUN)
+    assert answer.status == 202, answer.body
+    operator.run("delete", "pod", pod, "--grace-period=0", "--force")
+    name = answer.body["runs"][0]["name"]
+    run = wait_for(
+        lambda: next((item for item in kube.list("rr") if status(item).get("finishedAt")), None),
+        "the run has ended",
+        seconds=150,
+    )
+    assert [item["metadata"]["name"] for item in kube.list("rr")] == [name]
+    evicted = [effect["id"] for step in status(run)["steps"] for effect in step.get("effects", [])]
+    assert sorted(evicted) == sorted(before.values())
+    operator.run("rollout", "status", "deployment/ultra-recovery", "--timeout=110s")
+
+
+def test_nobody_gets_in_without_a_token_and_nobody_does_more_than_the_cluster_allows(kube: Kube, api: Api):
+    assert api.curl("/livez").status == 200
+    assert Api(api.url).curl("/api/recovery/status").status == 401
+    wrong_audience = kube.run("create", "token", "oncall").strip()
+    assert Api(api.url, wrong_audience).curl("/api/recovery/status").status == 401
+    stranger = Api(api.url, token_of(kube, "stranger"))
+    assert stranger.curl("/api/recovery/status").status == 403
+    assert stranger.post("/api/recovery/circuit-breaker/reset", {"service_name": "inventory"}).status == 403
+    kube.run("delete", "rolebinding", "oncall")
+    wait_for(
+        lambda: api.post("/api/recovery/trigger", {**RUN, "dry_run": True}).status == 403,
+        "a revoked right ends at once",
+        seconds=10,
+    )
