@@ -22,6 +22,7 @@ _ONE_OF = (
     re.compile(r"^\[(has\(self\.\w+\)(?:, has\(self\.\w+\))*)\]\.filter"),
     re.compile(r"^(has\(.*\) != has\(.*\))$"),
 )
+_BESIDE = re.compile(r"^!has\(self\.(\w+)\) \|\| self\.(\w+) == '/'$")
 _DNS = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _OF_PATTERN: tuple[tuple[str, list[str], Callable[[int], str]], ...] = (
     (rf"{_DNS}(", ["web", "ill", "db", "nope", "a.b"], lambda most: "n" * most),
@@ -49,7 +50,8 @@ def _strings(schema: Schema) -> tuple[list[str], str]:
     for rule in schema.get(RULES, ()):
         bounds = _DURATION.search(rule["rule"])
         if bounds:
-            return [*bounds.groups(), "30s"], "000000h000000m000010s000000ms"
+            minute = "000000h000000m000010s000000ms" if bounds[2] == "30s" else "000000h000001m000000s000000ms"
+            return [*bounds.groups(), "30s"], minute
         pattern = _PATTERN.match(rule["rule"])
         if pattern:
             kind = next(kind for kind in _OF_PATTERN if pattern[1].startswith(kind[0]))
@@ -63,6 +65,12 @@ def _choices(schema: Schema) -> list[list[str]]:
     """Groups of fields of which exactly one is to be set."""
     found = (shape.match(rule["rule"]) for rule in schema.get(RULES, ()) for shape in _ONE_OF)
     return [re.findall(r"has\(self\.(\w+)\)", match[1]) for match in found if match]
+
+
+def _beside(schema: Schema, chosen: set[str]) -> set[str]:
+    """Fields that must keep their default beside the chosen ones."""
+    found = (_BESIDE.match(rule["rule"]) for rule in schema.get(RULES, ()))
+    return {match[2] for match in found if match and match[1] in chosen}
 
 
 def right(draw: Draw, schema: Schema) -> Any:
@@ -140,7 +148,8 @@ def largest(schema: Schema, place: int = 0) -> Any:
         groups = _choices(schema)
         sizes = {name: largest(field, place) for name, field in fields.items()}
         heaviest = {max(names, key=lambda name: len(str(sizes[name]))) for names in groups}
-        return {name: made for name, made in sizes.items() if name in heaviest or not any(name in g for g in groups)}
+        barred = {name for names in groups for name in names} - heaviest | _beside(schema, heaviest)
+        return {name: made for name, made in sizes.items() if name not in barred}
     if kind == "integer":
         return schema.get("maximum", 2**53)
     if kind == "boolean":
