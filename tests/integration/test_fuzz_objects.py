@@ -229,8 +229,7 @@ async def test_what_the_api_server_takes_is_judged_and_never_acted_on_while_it_i
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
 async def test_the_largest_object_is_accepted_and_the_operator_writes_its_status(kind: Kind, tmp_path: Path):
     spec = biggest(kind.kind)
-    # What `kubectl apply` keeps of an object in an annotation has to fit into 256 KiB.
-    assert len(json.dumps(spec)) < 200 * 1024
+    assert len(json.dumps(spec)) < 128 * 1024
     async with scene(tmp_path) as stage:
         assert await stage.submit(kind.kind, "largest", spec) == ""
         await stage.told(kind.kind, "largest")

@@ -157,7 +157,7 @@ class AllowWhileOpen(ApiType):
     breaker: ObjectName = Field(description="Name of a breaker of the policy's dependencies. Example: orders-db.")
     reasons: Annotated[
         list[Annotated[str, patterned(_REASON, _REASON_MESSAGE, min_length=1, max_length=64)]],
-        Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        Field(max_length=4, json_schema_extra={"x-kubernetes-list-type": "set"}),
     ] = Field(
         default_factory=list,
         description="Only while the breaker is Open for one of these reasons, as in its status.reason; empty: for any. "
@@ -223,7 +223,7 @@ class Step(ApiType):
     allow_while_open: Annotated[
         list[AllowWhileOpen],
         Field(
-            max_length=8, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["breaker"]}
+            max_length=4, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["breaker"]}
         ),
     ] = Field(
         default_factory=list,

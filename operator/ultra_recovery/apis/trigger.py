@@ -87,7 +87,7 @@ class ErrorReportedTrigger(ApiType):
 
     error_types: Annotated[
         list[Annotated[str, patterned(ERROR_TYPE, ERROR_TYPE_MESSAGE, min_length=1, max_length=64)]],
-        Field(min_length=1, max_length=32, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        Field(min_length=1, max_length=16, json_schema_extra={"x-kubernetes-list-type": "set"}),
     ] = Field(description="Types of errors, as the application names them. Example: [DATABASE_CONNECTION_LOST].")
     count: int = Field(default=1, ge=1, le=100, description="Reports that are needed, 1 to 100. Default: 1.")
     within: Hours = Field(
