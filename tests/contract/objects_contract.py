@@ -62,6 +62,16 @@ class ObjectsContract:
         with pytest.raises(Rejected):
             await world.objects.create_run(world.namespace, wrong)
 
+    async def test_an_object_is_read_as_it_is_stored(self, world: World, key: Key):
+        added = await world.add(Kind.BREAKER, breaker())
+        assert await world.objects.read_object(key) == added
+        await world.annotate(key, "example.com/touched", "yes")
+        assert _version(await world.objects.read_object(key)) != _version(added)
+
+    async def test_an_object_that_does_not_exist_is_not_found(self, world: World, key: Key):
+        with pytest.raises(NotFound):
+            await world.objects.read_object(key)
+
     async def test_a_written_status_is_stored_and_spec_and_generation_stay(self, world: World, key: Key):
         before = await world.add(Kind.BREAKER, breaker())
         after = await world.objects.write_status(key, {"state": "Closed", "epoch": 1}, {}, _version(before))

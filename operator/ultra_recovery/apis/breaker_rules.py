@@ -14,7 +14,7 @@ MAX_CALLS = 500
 """Most calls that a window of either kind keeps."""
 
 
-def _in_utc(value: datetime) -> datetime:
+def in_utc(value: datetime) -> datetime:
     """The moment in UTC, to the millisecond, as a status repeats it; a time without a zone is UTC."""
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
@@ -113,7 +113,7 @@ class OverrideSpec(ApiType):
         description="ForcedOpen: Open whatever the probes say. Disabled: Closed, and no probes. MetricsOnly: Closed, "
         "and status.wouldBe shows what the breaker would be. None of them ever fires a trigger. Example: ForcedOpen."
     )
-    until: Annotated[Timestamp, AfterValidator(_in_utc)] | None = Field(
+    until: Annotated[Timestamp, AfterValidator(in_utc)] | None = Field(
         default=None,
         description="When the override ends by itself; not set: when it is removed. Example: 2026-01-31T18:00:00Z.",
     )

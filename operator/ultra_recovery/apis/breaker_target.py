@@ -1,4 +1,4 @@
-"""What a breaker probes: HTTP, TCP, a Prometheus query, or a workload's own readiness."""
+"""What a breaker watches: HTTP, TCP, a Prometheus query, a workload's own readiness, or what callers report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from ultra_recovery.apis.breaker_reports import ExternalTarget
 from ultra_recovery.apis.meta import ApiType, LabelName, ObjectName, Percent, patterned
 
 _URL = r"^https?://[A-Za-z0-9\[][^\s@#]*$"
@@ -190,15 +191,15 @@ class WorkloadTarget(ApiType):
 
 
 class BreakerTarget(ApiType):
-    """What is probed: exactly one of the kinds."""
+    """What is watched: exactly one of the kinds."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "x-kubernetes-validations": [
                 {
-                    "rule": "[has(self.http), has(self.tcp), has(self.prometheus), has(self.workload)]"
-                    ".filter(x, x).size() == 1",
-                    "message": "set exactly one target: http, tcp, prometheus or workload",
+                    "rule": "[has(self.http), has(self.tcp), has(self.prometheus), has(self.workload), "
+                    "has(self.external)].filter(x, x).size() == 1",
+                    "message": "set exactly one target: http, tcp, prometheus, workload or external",
                 }
             ]
         }
@@ -216,11 +217,15 @@ class BreakerTarget(ApiType):
     workload: WorkloadTarget | None = Field(
         default=None, description="A Deployment or StatefulSet of this namespace, judged by its ready replicas."
     )
+    external: ExternalTarget | None = Field(
+        default=None,
+        description="Nothing is probed: callers report how their calls went, through the recovery API. Example: {}.",
+    )
 
     @property
     def kind(self) -> str:
         """The name of the kind that is set; "unknown" for one of a newer version."""
-        for name in ("http", "tcp", "prometheus", "workload"):
+        for name in ("http", "tcp", "prometheus", "workload", "external"):
             if getattr(self, name) is not None:
                 return name
         return "unknown"

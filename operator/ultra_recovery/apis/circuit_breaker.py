@@ -8,6 +8,14 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from ultra_recovery.apis.breaker_reports import (
+    ExternalTarget,
+    Reporters,
+    ReporterStatus,
+    ReportOutcome,
+    Trial,
+    TrialStatus,
+)
 from ultra_recovery.apis.breaker_rules import (
     CountWindow,
     OverrideSpec,
@@ -68,19 +76,30 @@ class CircuitBreakerSpec(ApiType):
                     "message": "recoveryTimeout must not be longer than openMax: raise openMax or lower "
                     "recoveryTimeout",
                     "fieldPath": ".recoveryTimeout",
-                }
+                },
+                {
+                    "rule": "!has(self.window) || !has(self.target.external)",
+                    "message": "a window judges probes and an external target has none: remove window, and let "
+                    "reporters count what they call a failure",
+                    "fieldPath": ".window",
+                },
             ]
         }
     )
 
     target: BreakerTarget = Field(
-        description="The dependency that is probed: exactly one of http, tcp, prometheus and workload."
+        description="The dependency: exactly one of http, tcp, prometheus and workload, which are probed, and external."
     )
     probe: ProbeSpec = Field(
-        default_factory=ProbeSpec, description="How often to probe, and how long to wait for an answer."
+        default_factory=ProbeSpec,
+        description="How often to probe, and how long to wait for an answer. Ignored for an external target.",
     )
     failure_threshold: int = Field(
-        default=5, ge=1, le=100, description="Failures in a row that open the breaker, 1 to 100. Default: 5."
+        default=5,
+        ge=1,
+        le=100,
+        description="Failures in a row that open the breaker, 1 to 100; counted per reporter for an external target. "
+        "Default: 5.",
     )
     recovery_timeout: Seconds = Field(
         default=timedelta(seconds=60),
@@ -91,12 +110,16 @@ class CircuitBreakerSpec(ApiType):
         default=timedelta(minutes=10), description="Upper limit of the growing open time. Default: 10m. Example: 30m."
     )
     success_threshold: int = Field(
-        default=3, ge=1, le=100, description="Successes in a row while HalfOpen that close it, 1 to 100. Default: 3."
+        default=3,
+        ge=1,
+        le=100,
+        description="Successes in a row while HalfOpen that close it, 1 to 100; those of all reporters together for an "
+        "external target. Default: 3.",
     )
     half_open_timeout: Seconds = Field(
         default=timedelta(minutes=2),
         description="HalfOpen for this long without a decision opens it again; time in which the probe could not be "
-        "made does not count. Default: 2m.",
+        "made, or nobody reported, does not count. Default: 2m.",
     )
     window: WindowSpec | None = Field(
         default=None,
@@ -130,7 +153,7 @@ class WouldBe(ApiType):
 
 
 class CircuitBreakerStatus(ApiType):
-    """What the operator knows of one dependency. Nobody else writes it."""
+    """What is known of one dependency, written by the operator; `reporters` by callers, `trial` by the API."""
 
     state: BreakerState | None = Field(
         default=None,
@@ -182,6 +205,13 @@ class CircuitBreakerStatus(ApiType):
     window: WindowStatus | None = Field(
         default=None, description="Figures of spec.window; absent while no call in it failed or was slow."
     )
+    reporters: Reporters | None = Field(
+        default=None,
+        description="What callers report of an external target, one entry each; written by the reporters alone.",
+    )
+    trial: Trial = Field(
+        default=None, description="Who may try an external target now; only while HalfOpen. Every transition clears it."
+    )
     last_handled_reset_at: Annotated[str, Field(max_length=256)] | None = Field(
         default=None, description="Value of the reset annotation that was handled last."
     )
@@ -205,16 +235,20 @@ __all__ = [
     "CircuitBreakerStatus",
     "Comparison",
     "CountWindow",
+    "ExternalTarget",
     "HttpTarget",
     "OverrideSpec",
     "OverrideState",
     "OverrideStatus",
     "ProbeSpec",
     "PrometheusTarget",
+    "ReportOutcome",
+    "ReporterStatus",
     "ServiceRef",
     "SlowCall",
     "TcpTarget",
     "TimeWindow",
+    "TrialStatus",
     "WindowSpec",
     "WindowStatus",
     "WorkloadTarget",

@@ -26,7 +26,7 @@ CONDITION_SENTENCES: dict[ConditionType, str] = {
     ConditionType.RECONCILING: "The operator is working on this object. Present only while true.",
     ConditionType.STALLED: "The operator cannot enforce this object until somebody mends it. Present only while true.",
     ConditionType.CIRCUIT_OPEN: "The breaker is Open: the dependency counts as broken.",
-    ConditionType.TARGET_HEALTHY: "The last probe succeeded. Unknown when the probe could not be made.",
+    ConditionType.TARGET_HEALTHY: "The last probe, or report, was a success. Unknown when nobody could tell.",
     ConditionType.INCIDENT: "A trigger has fired and the target is not yet proven healthy again.",
     ConditionType.NEEDS_HUMAN: "All automatic attempts of this incident are used up. Present only while true.",
     ConditionType.BLOCKED: "A recovery is due and a gate, named by the reason, refuses it. Present only while true.",
@@ -142,6 +142,12 @@ class Reason(StrEnum):
     # The process
     LEADER_ELECTED = "LeaderElected"
     LEADER_LOST = "LeaderLost"
+    # Breaker: targets that are not probed
+    REPORT_SUCCEEDED = "ReportSucceeded"
+    REPORT_FAILED = "ReportFailed"
+    REPORT_NEUTRAL = "ReportNeutral"
+    NO_REPORTS = "NoReports"
+    TRIAL_OFFERED = "TrialOffered"
     # Rails that look at more than one policy, or at the calendar
     MAINTENANCE_WINDOW = "MaintenanceWindow"
     STORM = "Storm"
@@ -154,7 +160,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.PROBE_FAILED: "The target refused the probe, answered wrongly or not in time.",
     Reason.PROBE_ERROR: "The probe could not be made, so nothing is known about the target.",
     Reason.PROBE_NEUTRAL: "The target asked for fewer requests (429); that is neither good nor bad.",
-    Reason.TRIAL_FAILED: "A probe failed while the breaker was HalfOpen; it opened again for longer.",
+    Reason.TRIAL_FAILED: "A probe or a caller failed while the breaker was HalfOpen; it opened again for longer.",
     Reason.TRIAL_STARTED: "The first success after the recovery timeout moved the breaker to HalfOpen.",
     Reason.TRIAL_SUCCEEDED: "Enough successes in a row closed the breaker.",
     Reason.TRIAL_TIMEOUT: "The breaker was HalfOpen for halfOpenTimeout without a decision and opened again.",
@@ -250,4 +256,9 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.MAINTENANCE_WINDOW: "A maintenance window of effect Deny is open, or none of effect Allow is.",
     Reason.STORM: "So many targets of the namespace fell ill at once that the cause lies elsewhere.",
     Reason.BUDGET: "As many runs as the policy, workload, namespace or cluster may have started lately.",
+    Reason.REPORT_SUCCEEDED: "The newest report of a caller is a success.",
+    Reason.REPORT_FAILED: "Callers reported failures of the dependency.",
+    Reason.REPORT_NEUTRAL: "The newest report is neither good nor bad: a 429, a cancelled call, a caller's mistake.",
+    Reason.NO_REPORTS: "Nobody has reported of the dependency for a minute, so nothing is known about it.",
+    Reason.TRIAL_OFFERED: "The recovery timeout of an external target is over: one caller at a time may try it.",
 }

@@ -163,7 +163,12 @@ def start_trial(context: Context) -> Snapshot:
     if context.happening.event is Event.RECOVERY_VERIFIED:
         reason, message = Reason.RECOVERY_VERIFIED, "trial started early: a recovery step was verified"
     trial = enter(context, BreakerState.HALF_OPEN, reason, message)
-    return replace(trial, half_open_deadline=context.now + context.spec.half_open_timeout, unconfirmed=False)
+    return replace(trial, half_open_deadline=trial_deadline(context), unconfirmed=False)
+
+
+def trial_deadline(context: Context) -> datetime | None:
+    """When a trial that begins now ends undecided; that of an external target begins its time with the first report."""
+    return None if context.spec.target.external is not None else context.now + context.spec.half_open_timeout
 
 
 def count_success(context: Context) -> Snapshot:

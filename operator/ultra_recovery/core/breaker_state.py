@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec, OverrideState
+from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec, OverrideState, ReporterStatus
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.breaker_window import Call, record_call
 from ultra_recovery.core.override import Override
 from ultra_recovery.core.probe import Outcome, ProbeResult
+from ultra_recovery.core.reports import Reports, read_reports
 
 OPEN_JITTER = 0.10
 """Largest share by which the open time is lengthened, so that many breakers do not try at the same moment."""
@@ -29,6 +31,8 @@ class Event(StrEnum):
     TARGET_CHANGED = "target changed"
     OVERRIDE = "override"
     OVERRIDE_ENDED = "override ended"
+    REPORTS = "reports"
+    TRIAL_TIME = "trial time"
 
 
 EVENT_OF = {
@@ -48,16 +52,19 @@ class Snapshot:
         failures: failures in a row.
         successes: successes in a row while HalfOpen, or since a reset.
         trial_at: from when on a success starts the trial; only while Open.
-        half_open_deadline: end of an undecided trial; only while HalfOpen.
+        half_open_deadline: end of an undecided trial; only while HalfOpen, and of an external target only while
+            somebody reports.
         unconfirmed: after a reset, until a fresh success.
         confirming: after a reset, until enough successes: probes come at trialInterval.
-        last: the latest result, None before the first probe.
+        last: the latest result, None before the first probe; of an external target the newest report, None while
+            nobody reports.
         good_since: begin of the current row of successes, None while the latest result is not one.
         failed_at: when the latest failure was seen by this process, None when it has seen none.
         changed_at: when the last result was taken, while HalfOpen: for the clock of the trial.
         calls: the window's calls; only while Closed by the table, forgotten at every transition.
         override: what a person decided, while that is in force.
         shadow: what the table makes of the results while the override MetricsOnly keeps this breaker Closed.
+        external: the target is external: reports say how it is, and nothing is probed.
     """
 
     state: BreakerState
@@ -79,11 +86,29 @@ class Snapshot:
     calls: tuple[Call, ...] = ()
     override: Override | None = None
     shadow: Snapshot | None = None
+    external: bool = False
+
+    @property
+    def observed(self) -> bool:
+        """Whether the target is looked at at all, by probes or by what callers report."""
+        return self.override is None or self.override.state is not OverrideState.DISABLED
 
     @property
     def probed(self) -> bool:
-        """Whether the target is probed at all."""
-        return self.override is None or self.override.state is not OverrideState.DISABLED
+        """Whether the target is probed."""
+        return self.observed and not self.external
+
+    @property
+    def reported(self) -> bool:
+        """Whether what callers report is listened to."""
+        return self.observed and self.external
+
+    @property
+    def trial_begins_at(self) -> datetime | None:
+        """When a trial is offered to the callers of an external target, or would be by the shadow; else None."""
+        own = self.shadow or self
+        waits = self.reported and own.override is None and own.state is BreakerState.OPEN
+        return (own.trial_at or own.since) if waits else None
 
     @property
     def trial_ends_at(self) -> datetime | None:
@@ -106,6 +131,7 @@ class Happening:
         result: the probe's result, for results.
         jitter: a number in [0, 1), used when the breaker opens.
         override: the override that begins or is changed.
+        reports: all that callers report now, for reports.
     """
 
     event: Event
@@ -113,6 +139,7 @@ class Happening:
     result: ProbeResult | None = None
     jitter: float = 0.0
     override: Override | None = None
+    reports: Reports | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +180,8 @@ def open_duration(spec: CircuitBreakerSpec, reopen_count: int, jitter: float) ->
 
 def observe(snapshot: Snapshot, happening: Happening, spec: CircuitBreakerSpec, now: datetime) -> Snapshot:
     """The snapshot with the result noted, before the table decides anything."""
+    if happening.reports is not None:
+        return _hear(snapshot, happening.reports)
     result = happening.result
     if result is None:
         return snapshot
@@ -164,6 +193,35 @@ def observe(snapshot: Snapshot, happening: Happening, spec: CircuitBreakerSpec, 
     calls = record_call(snapshot.calls, result, spec.window) if counts else ()
     failed_at = result.finished_at if result.outcome is Outcome.FAILURE else snapshot.failed_at
     return replace(noted, last=result, good_since=good_since, failed_at=failed_at, calls=calls)
+
+
+def _hear(snapshot: Snapshot, reports: Reports) -> Snapshot:
+    """The snapshot with the newest report noted, or with nothing known while nobody reports."""
+    latest = reports.latest
+    if latest is not None and latest.outcome is Outcome.NEUTRAL:
+        return replace(snapshot, last=latest)
+    good = latest is not None and latest.outcome is Outcome.SUCCESS
+    began = snapshot.good_since or (latest.started_at if latest is not None else None)
+    failed = latest.finished_at if latest is not None and not good else snapshot.failed_at
+    return replace(snapshot, last=latest, good_since=began if good else None, failed_at=failed)
+
+
+def report_happenings(
+    reporters: Sequence[ReporterStatus], snapshot: Snapshot, now: datetime, jitter: float
+) -> tuple[Happening, ...]:
+    """What reporters, and the time that has passed, make happen to a breaker; nothing to one that is probed.
+
+    Both carry the epoch: whatever the first of them moves, the second belongs to the epoch before.
+    """
+    if not snapshot.reported:
+        return ()
+    found = [
+        Happening(Event.REPORTS, snapshot.epoch, jitter=jitter, reports=read_reports(reporters, snapshot.epoch, now))
+    ]
+    begins = snapshot.trial_begins_at
+    if begins is not None and now >= begins:
+        found.append(Happening(Event.TRIAL_TIME, snapshot.epoch))
+    return tuple(found)
 
 
 def _turn_clock(snapshot: Snapshot, result: ProbeResult, now: datetime) -> Snapshot:

@@ -22,9 +22,9 @@ from ultra_recovery.core import conditions
 from ultra_recovery.core.breaker_state import Snapshot
 from ultra_recovery.core.breaker_window import figures
 from ultra_recovery.core.conditions import Wanted
-from ultra_recovery.core.naming import spec_digest
+from ultra_recovery.core.naming import target_digest
 from ultra_recovery.core.override import Override
-from ultra_recovery.core.probe import Outcome
+from ultra_recovery.core.probe import Outcome, ProbeResult
 
 _KNOWN_REASONS = {reason.value: reason for reason in Reason}
 _MAX_MESSAGE, _MAX_TARGET = 512, 300
@@ -104,7 +104,7 @@ def describe_target(target: BreakerTarget) -> str:
         return f"prometheus {_place(target.prometheus.service_ref) or target.prometheus.url}"[:_MAX_TARGET]
     if target.workload is not None:
         return f"{target.workload.kind.lower()} {target.workload.name}"[:_MAX_TARGET]
-    return "unknown"
+    return "external" if target.external is not None else "unknown"
 
 
 def _place(reference: ServiceRef | None, path: str = "") -> str:
@@ -125,7 +125,7 @@ def status_of(
         reason=snapshot.reason,
         message=snapshot.message[:_MAX_MESSAGE],
         target=describe_target(target) if target else old.target,
-        target_digest=spec_digest(target) if target else old.target_digest,
+        target_digest=target_digest(target) if target else old.target_digest,
         consecutive_failures=snapshot.failures,
         consecutive_successes=snapshot.successes,
         reopen_count=snapshot.reopen_count,
@@ -136,6 +136,8 @@ def status_of(
         override=_override_status(snapshot.override),
         would_be=_would_be(snapshot.shadow),
         window=_window_status(snapshot, spec, old, now),
+        reporters=old.reporters,
+        trial=old.trial if old.epoch == snapshot.epoch else None,
         last_handled_reset_at=handled[-1] if handled else None,
         handled_resets=handled or None,
         observed_generation=record.generation,
@@ -195,11 +197,13 @@ def _conditions(snapshot: Snapshot, record: BreakerRecord, old: Sequence[Conditi
 
 
 def _enforced(snapshot: Snapshot) -> str:
-    return "the breaker is probed" if snapshot.override is None else snapshot.override.sentence
+    if snapshot.override is not None:
+        return snapshot.override.sentence
+    return "callers report to the breaker" if snapshot.external else "the breaker is probed"
 
 
 def _target_healthy(snapshot: Snapshot, record: BreakerRecord, old: Sequence[Condition]) -> Wanted:
-    """What the latest probe said, in words that do not change while nothing changes.
+    """What the latest probe or report said, in words that do not change while nothing changes.
 
     An operator that has just started has no latest probe. What is on record stays until it has one: otherwise every
     start would write every breaker twice, and call healthy targets unknown in between.
@@ -207,8 +211,10 @@ def _target_healthy(snapshot: Snapshot, record: BreakerRecord, old: Sequence[Con
     last = snapshot.last
     if record.stalled is not None:
         return Wanted(ConditionType.TARGET_HEALTHY, "Unknown", record.stalled[0], record.stalled[1])
-    if not snapshot.probed:
+    if not snapshot.observed:
         return Wanted(ConditionType.TARGET_HEALTHY, "Unknown", Reason.DISABLED, "a Disabled breaker is not probed")
+    if snapshot.external:
+        return _reported_healthy(last)
     if last is None:
         known = next((item for item in old if item.type == ConditionType.TARGET_HEALTHY), None)
         probed = known is not None and known.reason in (Reason.PROBE_SUCCEEDED, Reason.PROBE_FAILED)
@@ -220,6 +226,16 @@ def _target_healthy(snapshot: Snapshot, record: BreakerRecord, old: Sequence[Con
     if last.outcome is Outcome.FAILURE:
         return Wanted(ConditionType.TARGET_HEALTHY, "False", Reason.PROBE_FAILED, last.message)
     return Wanted(ConditionType.TARGET_HEALTHY, "Unknown", last.reason, last.message)
+
+
+def _reported_healthy(last: ProbeResult | None) -> Wanted:
+    if last is None:
+        message = "nobody has reported for a minute"
+        return Wanted(ConditionType.TARGET_HEALTHY, "Unknown", Reason.NO_REPORTS, message)
+    if last.outcome is Outcome.SUCCESS:
+        return Wanted(ConditionType.TARGET_HEALTHY, "True", last.reason, "the newest report is a success")
+    status: conditions.Status = "False" if last.outcome is Outcome.FAILURE else "Unknown"
+    return Wanted(ConditionType.TARGET_HEALTHY, status, last.reason, last.message)
 
 
 def is_urgent(new: CircuitBreakerStatus, old: CircuitBreakerStatus) -> bool:

@@ -22,11 +22,13 @@ class DependencyFacts:
         breaker: name of its breaker.
         snapshot: what is known of it; None when nothing is.
         probed: whether it is probed at all: a disabled breaker is not, and waiting for its probe would be in vain.
+        reported: whether its callers report instead: the newest report counts, and none can be asked for.
     """
 
     breaker: str
     snapshot: Snapshot | None
     probed: bool = True
+    reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)

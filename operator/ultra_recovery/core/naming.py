@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from ultra_recovery.apis.circuit_breaker import BreakerTarget, ExternalTarget
 from ultra_recovery.apis.meta import ApiType
 from ultra_recovery.core.objects import Key
 
@@ -49,6 +50,12 @@ def effect_key(run_uid: str, step: str) -> str:
 def label_value(text: str) -> str:
     """A text as the value of a label: cut to 63 characters, ending with a letter or digit."""
     return text[:_MAX_LABEL].rstrip("-._")
+
+
+def target_digest(target: BreakerTarget) -> str:
+    """Digest of what a breaker watches. The quorum of an external target is a threshold: it may change in place."""
+    external = ExternalTarget() if target.external is not None else None
+    return spec_digest(target.model_copy(update={"external": external}))
 
 
 def spec_digest(part: ApiType) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ultra_recovery.apis.circuit_breaker import BreakerState, OverrideState
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.core.breaker_effects import Context, enter
+from ultra_recovery.core.breaker_effects import Context, enter, trial_deadline
 from ultra_recovery.core.breaker_state import Snapshot, first_snapshot
 
 
@@ -104,7 +104,7 @@ def _begin(context: Context, state: BreakerState, reason: Reason) -> Snapshot:
 def lift_to_trial(context: Context) -> Snapshot:
     """Begin a trial with no success yet."""
     trial = enter(context, BreakerState.HALF_OPEN, _why(context), f"trial started: {_ended(context)}")
-    return replace(trial, half_open_deadline=context.now + context.spec.half_open_timeout)
+    return replace(trial, half_open_deadline=trial_deadline(context))
 
 
 def lift_to_closed(context: Context) -> Snapshot:

@@ -196,6 +196,17 @@ def read_health(target: TargetFacts, breakers: Mapping[str, Snapshot | None], no
     return (_availability(target, now), *(_dependency(name, item) for name, item in sorted(breakers.items())))
 
 
+def is_quiet(snapshot: Snapshot | None) -> bool:
+    """Whether this is an external target that is fine so far, and nobody says anything against it now.
+
+    Its callers report when something changes. To wait for fresh reports of one that is well would be in vain.
+    """
+    if snapshot is None or not snapshot.external or snapshot.unconfirmed:
+        return False
+    failed = snapshot.last is not None and snapshot.last.outcome is Outcome.FAILURE
+    return snapshot.state is BreakerState.CLOSED and not failed
+
+
 def _availability(target: TargetFacts, now: datetime) -> Signal:
     workload = target.workload
     if workload is None:

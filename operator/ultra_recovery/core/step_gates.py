@@ -21,6 +21,7 @@ from ultra_recovery.core.health import share_of
 from ultra_recovery.core.objects import Pod
 from ultra_recovery.core.probe import Outcome
 from ultra_recovery.core.refusal import Refusal
+from ultra_recovery.core.reports import is_fresh
 from ultra_recovery.core.target import TargetFacts
 from ultra_recovery.core.windows import window_refusal
 
@@ -94,14 +95,15 @@ def dependency_open(request: EffectRequest, now: datetime) -> Refusal | None:
     if not request.disturbs:
         return None
     for dependency in request.dependencies:
-        refusal = _veto(dependency, request.allow_while_open) or _settling(dependency, request.allow_while_open, now)
+        allowed = request.allow_while_open
+        refusal = _veto(dependency, allowed, now) or _settling(dependency, allowed, now)
         if refusal is not None:
             return refusal
     return _await_probes(request, now)
 
 
-def _veto(dependency: DependencyFacts, allowed: Sequence[AllowWhileOpen]) -> Refusal | None:
-    """Open or HalfOpen, or the newest probe failed. Unknown does not veto: no data is neither good nor bad."""
+def _veto(dependency: DependencyFacts, allowed: Sequence[AllowWhileOpen], now: datetime) -> Refusal | None:
+    """Open or HalfOpen, or the newest probe or report is a failure. Unknown does not veto: no data is neither."""
     snapshot = dependency.snapshot
     if snapshot is None:
         return None
@@ -111,11 +113,14 @@ def _veto(dependency: DependencyFacts, allowed: Sequence[AllowWhileOpen]) -> Ref
         message = f"dependency {dependency.breaker} is {snapshot.state}: {snapshot.message}"
         return Refusal(Reason.DEPENDENCY_OPEN, message)
     last = snapshot.last
-    if not dependency.probed or last is None or last.outcome is not Outcome.FAILURE:
+    if last is None or last.outcome is not Outcome.FAILURE:
+        return None
+    if not dependency.probed and not (dependency.reported and is_fresh(last, now)):
         return None
     if _is_allowed(dependency.breaker, last.reason, allowed):
         return None
-    return Refusal(Reason.DEPENDENCY_OPEN, f"a fresh probe of dependency {dependency.breaker} failed: {last.message}")
+    what = "the newest report" if dependency.reported else "a fresh probe"
+    return Refusal(Reason.DEPENDENCY_OPEN, f"{what} of dependency {dependency.breaker} failed: {last.message}")
 
 
 def _settling(dependency: DependencyFacts, allowed: Sequence[AllowWhileOpen], now: datetime) -> Refusal | None:

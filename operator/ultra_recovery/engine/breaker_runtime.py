@@ -10,7 +10,7 @@ from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.breaker_state import Happening, Snapshot, first_snapshot, resume_trial
 from ultra_recovery.core.breaker_status import enforcement_differs, is_urgent, restore
 from ultra_recovery.core.cadence import first_probe_at
-from ultra_recovery.core.naming import spec_digest
+from ultra_recovery.core.naming import target_digest
 from ultra_recovery.core.notices import Notice
 from ultra_recovery.core.objects import Breaker
 
@@ -28,6 +28,7 @@ class Runtime:
         written_at: when the status was written last.
         enforced_at: when a change of Ready or Stalled was written last.
         probing_epoch: the epoch that a probe on its way was sent for.
+        silent_at: when the first of the reports that count falls silent; of an external target only.
         results: what happened since the last look.
         notices: what is told once it is written.
     """
@@ -43,6 +44,7 @@ class Runtime:
     enforced_at: datetime | None = None
     stalled: tuple[Reason, str] | None = None
     probing_epoch: int | None = None
+    silent_at: datetime | None = None
     results: list[Happening] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
 
@@ -59,7 +61,7 @@ class Runtime:
             due=first_probe_at(spec, now, spread=spread),
             probed_at=now,
             handled=tuple(item.status.handled_resets or ()),
-            digest=item.status.target_digest or spec_digest(spec.target),
+            digest=item.status.target_digest or target_digest(spec.target),
         )
 
     @property
@@ -68,7 +70,7 @@ class Runtime:
         return self.probing_epoch == self.snapshot.epoch
 
     def next_moment(self, rest: datetime | None) -> datetime | None:
-        """When to look again: for a probe, the end of a trial or an override, or to write what was held back.
+        """When to look again: for a probe, a trial, a silence, the end of an override, or what was held back.
 
         A probe on its way makes its own look when it ends; until then none is due.
         """
@@ -77,6 +79,8 @@ class Runtime:
             self.due if snapshot.probed and not self.probing else None,
             rest,
             snapshot.trial_ends_at,
+            snapshot.trial_begins_at,
+            self.silent_at,
             override.until if override is not None else None,
         ]
         return min((moment for moment in moments if moment is not None), default=None)

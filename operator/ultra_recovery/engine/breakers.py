@@ -12,16 +12,26 @@ from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec
 from ultra_recovery.apis.meta import RESET_ANNOTATION
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core import breaker
-from ultra_recovery.core.breaker_state import EVENT_OF, Event, Happening, Snapshot, Transition, first_snapshot
+from ultra_recovery.core.breaker_state import (
+    EVENT_OF,
+    Event,
+    Happening,
+    Snapshot,
+    Transition,
+    first_snapshot,
+    report_happenings,
+)
 from ultra_recovery.core.breaker_status import BreakerRecord, restore, status_of
 from ultra_recovery.core.cadence import next_probe_at
-from ultra_recovery.core.naming import spec_digest
+from ultra_recovery.core.naming import target_digest
 from ultra_recovery.core.objects import Breaker, Key, Kind
 from ultra_recovery.core.override import differs, is_over, wanted_override
 from ultra_recovery.core.probe import Outcome, ProbeResult
+from ultra_recovery.core.reports import read_reports
 from ultra_recovery.core.resets import read_reset
 from ultra_recovery.engine import breaker_notices as notices
 from ultra_recovery.engine.breaker_runtime import Runtime
+from ultra_recovery.engine.breaker_writing import write_over_reports
 from ultra_recovery.engine.queue import WorkQueue
 from ultra_recovery.engine.record import Recorder
 from ultra_recovery.engine.table import Table
@@ -35,7 +45,8 @@ _ANEW = frozenset({Event.RESET, Event.TARGET_CHANGED, Event.OVERRIDE, Event.OVER
 
 def _told(snapshot: Snapshot) -> tuple[object, ...]:
     """What signals are read from."""
-    return snapshot.state, snapshot.epoch, snapshot.unconfirmed, snapshot.good_since, snapshot.override
+    last = snapshot.last.outcome if snapshot.last is not None else None
+    return snapshot.state, snapshot.epoch, snapshot.unconfirmed, snapshot.good_since, last, snapshot.override
 
 
 def _nobody(key: Key) -> None:
@@ -140,8 +151,9 @@ class Breakers:
 
     def _apply(self, runtime: Runtime, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> None:
         """Everything that happened since the last look, in order: changes of the object, then results, then time."""
+        runtime.snapshot = replace(runtime.snapshot, external=spec.target.external is not None)
         self._apply_override(runtime, item, spec, now)
-        digest = spec_digest(spec.target)
+        digest = target_digest(spec.target)
         if digest != runtime.digest:
             runtime.digest = digest
             self._step(runtime, item, spec, Happening(Event.TARGET_CHANGED), now)
@@ -154,9 +166,18 @@ class Breakers:
             self._step(runtime, item, spec, happening, now)
         if self._is_proven(item.meta.key, runtime.snapshot):
             self._step(runtime, item, spec, Happening(Event.RECOVERY_VERIFIED), now)
+        self._hear(runtime, item, spec, now)
         deadline = runtime.snapshot.trial_ends_at
         if deadline is not None and now >= deadline:
             self._step(runtime, item, spec, Happening(Event.TRIAL_TIMEOUT, jitter=self._random.random()), now)
+
+    def _hear(self, runtime: Runtime, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> None:
+        """What callers of an external target report, each time as a whole: a lost event of the watch loses nothing."""
+        reporters = item.status.reporters or ()
+        for happening in report_happenings(reporters, runtime.snapshot, now, self._random.random()):
+            self._step(runtime, item, spec, happening, now)
+        counted = read_reports(reporters, runtime.snapshot.epoch, now) if runtime.snapshot.reported else None
+        runtime.silent_at = counted.silent_at if counted is not None else None
 
     def _apply_override(self, runtime: Runtime, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> None:
         """Begin, change or end an override. What is in force stands in the status: this may happen late, not twice."""
@@ -227,7 +248,9 @@ class Breakers:
             if rest is not None:
                 self._publish(item.meta.key, runtime, snapshot)
                 return rest
-            await self._recorder.write(item, status)
+            item = await write_over_reports(
+                self._recorder, item, lambda old: status_of(snapshot, spec, record, old, now)
+            )
             runtime.wrote(status, item.status, now)
         runtime.notices = [notice for notice in runtime.notices if notice not in pending]
         self._publish(item.meta.key, runtime, snapshot)

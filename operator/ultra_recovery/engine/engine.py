@@ -63,6 +63,7 @@ class Engine:
         self._clock = clock
         self._synced_at = float("-inf")
         self._pod_uids: dict[Key, str] = {}
+        self._specs: dict[Key, tuple[str, int]] = {}
         self.synced = asyncio.Event()
         table.subscribe(self._changed)
         breakers.on_change = lambda key: self._wake_namespace(key.namespace)
@@ -172,11 +173,22 @@ class Engine:
             self._track_pod(key, item)
         if key.kind is Kind.RUN and isinstance(item, Run):
             self._wake_policy_of(item)
-        elif key.kind in (Kind.BREAKER, Kind.POD, Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.POLICY):
+        elif key.kind is Kind.BREAKER:
+            if self._is_another_breaker(key, item):
+                self._wake_namespace(key.namespace)
+        elif key.kind in (Kind.POD, Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.POLICY):
             self._wake_namespace(key.namespace)
         elif key.kind is Kind.NAMESPACE:
             # Its annotation may have paused, or released, everything in it.
             self._wake_namespace(key.name)
+
+    def _is_another_breaker(self, key: Key, item: AnyObject | None) -> bool:
+        """Whether a breaker came, went or got another spec. Breakers tell of their state themselves: reports do not."""
+        before = self._specs.pop(key, None)
+        now = (item.meta.uid, item.meta.generation) if item is not None else None
+        if now is not None:
+            self._specs[key] = now
+        return before != now
 
     def _track_pod(self, key: Key, item: AnyObject | None) -> None:
         before = self._pod_uids.get(key)

@@ -18,7 +18,7 @@ from ultra_recovery.core.facts import DependencyFacts, PolicyFacts, RunFacts
 from ultra_recovery.core.health import PodHistory, observe_pod, pods_of
 from ultra_recovery.core.objects import Key, Kind, Pod, Policy, Run, Workload
 from ultra_recovery.core.refusal import Refusal
-from ultra_recovery.core.signals import Observed, Signal, read_health, read_signals
+from ultra_recovery.core.signals import Observed, Signal, is_quiet, read_health, read_signals
 from ultra_recovery.core.target import TargetFacts
 from ultra_recovery.engine.breakers import Breakers
 from ultra_recovery.engine.ledger import Ledger
@@ -159,11 +159,11 @@ class Gatherer:
         if plan.triggers:
             return self.signals(namespace, plan.triggers, target)
         breakers = {item.breaker: self._breakers.snapshot(namespace, item.breaker) for item in dependencies}
-        return read_health(target, breakers, now)
+        return read_health(target, {name: item for name, item in breakers.items() if not is_quiet(item)}, now)
 
     def _dependencies(self, namespace: str, listed: Sequence[Dependency]) -> tuple[DependencyFacts, ...]:
         found = [(item.breaker, self._breakers.snapshot(namespace, item.breaker)) for item in listed]
-        return tuple(DependencyFacts(name, snapshot, _is_probed(snapshot)) for name, snapshot in found)
+        return tuple(_dependency_facts(name, snapshot) for name, snapshot in found)
 
     def _reports(self, run: Run, spec: RecoveryPolicySpec, now: datetime) -> dict[str, int]:
         """How many errors were reported of late, by trigger; this run's own report is one of them."""
@@ -225,6 +225,10 @@ def _is_of(run: Run, policy: str) -> bool:
     return run.spec is not None and run.spec.policy_name == policy
 
 
-def _is_probed(snapshot: Snapshot | None) -> bool:
-    """Whether a fresh probe can be expected: a breaker that is disabled by an override is not probed."""
-    return snapshot is None or snapshot.override is None or snapshot.override.state is OverrideState.FORCED_OPEN
+def _dependency_facts(name: str, snapshot: Snapshot | None) -> DependencyFacts:
+    """A fresh probe can be expected unless an override switches the breaker off, or callers report instead."""
+    if snapshot is None:
+        return DependencyFacts(name, None)
+    judged = snapshot.override is None or snapshot.override.state is OverrideState.FORCED_OPEN
+    external = snapshot.external
+    return DependencyFacts(name, snapshot, probed=judged and not external, reported=judged and external)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
+from ultra_recovery.apis.circuit_breaker import CircuitBreakerStatus
 from ultra_recovery.apis.meta import ApiType
+from ultra_recovery.core.errors import ApiError
 from ultra_recovery.core.notices import Notice
 from ultra_recovery.core.objects import Breaker, Policy, Run, encode_status
+from ultra_recovery.core.parsing import parse
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.table import Table
 from ultra_recovery.ports import Objects, Sink
@@ -25,7 +29,7 @@ class Recorder:
     @staticmethod
     def differs(item: Breaker | Policy | Run, status: ApiType) -> bool:
         """Whether the status is not what is stored."""
-        return encode_status(status.to_wire()) != item.raw_status
+        return encode_status(_wire(item, status)) != item.raw_status
 
     async def write(self, item: Breaker | Policy | Run, status: ApiType) -> Breaker | Policy | Run:
         """Write a status and put the object, as stored, into the table.
@@ -37,13 +41,36 @@ class Recorder:
         self._leadership.check()
         key = item.meta.key
         document = await self._objects.write_status(
-            key, status.to_wire(), json.loads(item.raw_status), item.meta.version
+            key, _wire(item, status), json.loads(item.raw_status), item.meta.version
         )
         self._table.apply(key.kind, document)
         stored = self._table.get(key)
         return stored if isinstance(stored, Breaker | Policy | Run) else item
 
+    async def reread(self, item: Breaker) -> Breaker | None:
+        """The breaker as the server has it now, also put into the table; None when it is gone or cannot be read now."""
+        key = item.meta.key
+        try:
+            document = await self._objects.read_object(key)
+        except ApiError:
+            return None
+        self._table.apply(key.kind, document)
+        fresh = parse(key.kind, document)
+        return fresh if isinstance(fresh, Breaker) else None
+
     def tell(self, notice: Notice) -> None:
         """Tell all sinks."""
         for sink in self._sinks:
             sink.publish(notice)
+
+
+def _wire(item: Breaker | Policy | Run, status: ApiType) -> dict[str, Any]:
+    """The status as it is written. What others wrote into a breaker's stays as they wrote it, to the letter."""
+    wire = status.to_wire()
+    if isinstance(item, Breaker) and isinstance(status, CircuitBreakerStatus):
+        stored = json.loads(item.raw_status) if "reporters" in item.raw_status or "trial" in item.raw_status else {}
+        wire.pop("reporters", None)
+        for name in ("reporters", *(("trial",) if status.trial is not None else ())):
+            if name in stored:
+                wire[name] = stored[name]
+    return wire

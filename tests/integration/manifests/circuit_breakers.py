@@ -18,10 +18,11 @@ DURATION = "must be a duration from 1s to 1h, as number and unit: 30s, 5m or 1m3
 
 BAD = [
     bad("target", GONE, "spec.target", "Required value"),
-    bad("target", {}, "spec.target", "set exactly one target: http, tcp, prometheus or workload"),
+    bad("target", {}, "spec.target", "set exactly one target: http, tcp, prometheus, workload or external"),
     bad("target.workload", {"kind": "Deployment", "name": "web"}, "spec.target", "set exactly one target"),
     bad("target.tcp", {"serviceRef": SERVICE}, "spec.target", "set exactly one target"),
     bad("target.prometheus", {**QUERY, "serviceRef": SERVICE}, "spec.target", "set exactly one target"),
+    bad("target.external", {}, "spec.target", "set exactly one target"),
     bad("target.redis", {"port": 1}, "spec.target.redis", "unknown field"),
     bad("target.http", {}, HTTP, "set exactly one of serviceRef (a Service of this namespace) and url"),
     bad("target.http.url", "http://example.com", HTTP, "set exactly one of serviceRef"),
@@ -158,6 +159,12 @@ BAD_TARGETS = [
     ),
 ]
 
+BAD_EXTERNAL = [
+    bad("target", {"external": {"quorum": 0}}, "spec.target.external.quorum", "greater than or equal to 1"),
+    bad("target", {"external": {"quorum": 17}}, "spec.target.external.quorum", "less than or equal to 16"),
+    bad("target", {"external": {"quorum": "1"}}, "spec.target.external.quorum", "must be of type integer"),
+    bad("target", {"external": {"reporters": 1}}, "spec.target.external.reporters", "unknown field"),
+]
 BAD_RULES = [
     bad("window", {}, "spec.window", "set exactly one of count (the last calls by number) and time"),
     bad("window", {"count": {"size": 20}, "time": {}}, "spec.window", "set exactly one of count"),
@@ -204,7 +211,7 @@ BAD_RULES = [
     ),
 ]
 
-BAD += [*BAD_TARGETS, *BAD_RULES]
+BAD += [*BAD_TARGETS, *BAD_EXTERNAL, *BAD_RULES]
 
 GOOD = [
     good("failureThreshold", 1),
@@ -231,6 +238,8 @@ GOOD = [
     good("target", {"prometheus": {**QUERY, "url": "https://prometheus.example.com:9090/prefix"}}),
     good("target", {"prometheus": {**ASKED, "path": "/prometheus", "scheme": "HTTPS", "comparison": "AtMost"}}),
     good("target", {"prometheus": {**ASKED, "threshold": "-0.000000000000001", "query": "x" * 2048}}),
+    good("target", {"external": {}}),
+    good("target", {"external": {"quorum": 16}}),
     good("window", {"count": {}}),
     good("window", {"time": {}}),
     good("window", {"count": {"size": 1}, "minimumCalls": 1, "failureRatePercent": 100}),

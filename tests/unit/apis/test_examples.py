@@ -12,7 +12,7 @@ from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec
 from ultra_recovery.apis.meta import API_VERSION
 
 FOLDER = Path(__file__).resolve().parents[3] / "examples" / "breakers"
-EXAMPLES = sorted(FOLDER.glob("*.yaml"))
+EXAMPLES = sorted([*FOLDER.glob("*.yaml"), FOLDER.parent / "openai.yaml"])
 
 
 def unknown(given: Any, read: Any, path: str) -> list[str]:
@@ -35,4 +35,4 @@ def test_an_example_is_a_right_manifest(path: Path):
 
 
 def test_there_is_an_example_of_each_new_thing():
-    assert [path.stem for path in EXAMPLES] == ["prometheus", "tcp", "window"]
+    assert [path.stem for path in EXAMPLES] == ["prometheus", "tcp", "window", "openai"]

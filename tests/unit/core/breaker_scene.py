@@ -6,12 +6,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec, OverrideState
+from ultra_recovery.apis.circuit_breaker import (
+    BreakerState,
+    CircuitBreakerSpec,
+    OverrideState,
+    ReporterStatus,
+    ReportOutcome,
+)
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.breaker_state import Event, Happening, Snapshot, first_snapshot
 from ultra_recovery.core.breaker_window import Call
 from ultra_recovery.core.override import Override
 from ultra_recovery.core.probe import Outcome, ProbeResult
+from ultra_recovery.core.reports import Reports
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
@@ -30,6 +37,7 @@ def spec(**fields: Any) -> CircuitBreakerSpec:
 
 
 SPEC = spec()
+EXTERNAL = spec(target={"external": {"quorum": 2}})
 
 
 def at(seconds: float) -> datetime:
@@ -61,10 +69,31 @@ def happening(
     took: float = 0.0,
     jitter: float = 0.0,
     over: Override | None = None,
+    reports: Reports | None = None,
 ) -> Happening:
     outcome = OUTCOMES.get(event)
     answer = result(outcome, seconds, took) if outcome else None
-    return Happening(event, epoch if answer else None, answer, jitter, over)
+    return Happening(event, epoch if answer or reports else None, answer, jitter, over, reports)
+
+
+def entry(
+    name: str, seconds: float = 0.0, *, failures: int = 0, successes: int = 0, epoch: int = EPOCH
+) -> ReporterStatus:
+    """What a reporter wrote: its last outcome is what it has seen in a row, Neutral when that is nothing."""
+    outcome = ReportOutcome.FAILURE if failures else ReportOutcome.SUCCESS if successes else ReportOutcome.NEUTRAL
+    return ReporterStatus(
+        name=name,
+        epoch=epoch,
+        consecutive_failures=failures,
+        consecutive_successes=successes,
+        last_outcome=outcome,
+        message="503",
+        reported_at=at(seconds),
+    )
+
+
+def reports(*entries: ReporterStatus) -> Reports:
+    return Reports(entries)
 
 
 def calls(text: str, took: float = 0.1, every: float = 1.0) -> tuple[Call, ...]:

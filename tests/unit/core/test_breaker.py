@@ -10,6 +10,7 @@ from tests.unit.core.breaker_scene import (
     CLOSED,
     DISABLED,
     EPOCH,
+    EXTERNAL,
     FORCED,
     HALF_OPEN,
     METRICS,
@@ -18,18 +19,22 @@ from tests.unit.core.breaker_scene import (
     SPEC,
     at,
     calls,
+    entry,
     happening,
     override,
+    reports,
     result,
     snapshot,
     spec,
 )
+from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.breaker import TRANSITIONS, Row, step
 from ultra_recovery.core.breaker_effects import Context
 from ultra_recovery.core.breaker_state import Event, Snapshot, observe, open_duration
 from ultra_recovery.core.errors import IllegalTransition
 from ultra_recovery.core.probe import Outcome
+from ultra_recovery.core.reports import Reports
 
 RATES = spec(window={"count": {"size": 4}, "minimumCalls": 4, "slowCall": {}})
 E = Event
@@ -99,6 +104,41 @@ ROWS = [
      {"override": None, "unconfirmed": True, "confirming": True, "last": None}),
     ("metrics ended", CLOSED, METRICS, {}, E.OVERRIDE_ENDED, 1, CLOSED, True,
      {"override": None, "shadow": None, "calls": (), "unconfirmed": True}),
+    ("external closed, one below quorum", CLOSED, None, {"unconfirmed": True},
+     (E.REPORTS, reports(entry("a", failures=9), entry("b", failures=4))), 1, CLOSED, False,
+     {"failures": 9, "message": "a: 503", "unconfirmed": True, "good_since": None}),
+    ("external closed, quorum", CLOSED, None, {},
+     (E.REPORTS, reports(entry("a", failures=9), entry("b", failures=5))), 1, OPEN, True,
+     {"failures": 9, "trial_at": at(61), "reason": Reason.REPORT_FAILED}),
+    ("external closed, success", CLOSED, None, {"failures": 4, "unconfirmed": True, "confirming": True},
+     (E.REPORTS, reports(entry("a", successes=1))), 1, CLOSED, False,
+     {"failures": 0, "unconfirmed": False, "confirming": False, "good_since": NOW}),
+    ("external closed, silence", CLOSED, None, {"failures": 4, "good_since": NOW}, (E.REPORTS, reports()), 1, CLOSED,
+     False, {"failures": 0, "last": None, "good_since": None}),
+    ("external open", OPEN, None, {}, (E.REPORTS, reports(entry("a", successes=9))), 70, OPEN, False,
+     {"trial_at": at(60), "good_since": NOW}),
+    ("external open, early", OPEN, None, {}, E.TRIAL_TIME, 59.9, OPEN, False, {"trial_at": at(60)}),
+    ("external open, trial time", OPEN, None, {}, E.TRIAL_TIME, 60, HALF_OPEN, True,
+     {"reason": Reason.TRIAL_OFFERED, "half_open_deadline": None, "trial_at": None}),
+    ("external open verified", OPEN, None, {}, E.RECOVERY_VERIFIED, 1, HALF_OPEN, True, {"half_open_deadline": None}),
+    ("external half-open failure", HALF_OPEN, None, {"reopen_count": 1},
+     (E.REPORTS, reports(entry("a", successes=9), entry("b", failures=1))), 1, OPEN, True,
+     {"reopen_count": 2, "trial_at": at(241), "reason": Reason.TRIAL_FAILED}),
+    ("external half-open, 2 of 3", HALF_OPEN, None, {"half_open_deadline": None},
+     (E.REPORTS, reports(entry("a", successes=1), entry("b", successes=1))), 1, HALF_OPEN, False,
+     {"successes": 2, "half_open_deadline": at(121)}),
+    ("external half-open, 3 of 3", HALF_OPEN, None, {"reopen_count": 4},
+     (E.REPORTS, reports(entry("a", successes=1), entry("b", successes=2))), 1, CLOSED, True, {"reopen_count": 0}),
+    ("external half-open, neutral", HALF_OPEN, None, {"half_open_deadline": None}, (E.REPORTS, reports(entry("a"))), 1,
+     HALF_OPEN, False, {"successes": 0, "half_open_deadline": None}),
+    ("external half-open, silence", HALF_OPEN, None, {"successes": 2}, (E.REPORTS, reports()), 1, HALF_OPEN, False,
+     {"successes": 0, "half_open_deadline": None, "last": None}),
+    *[
+        (f"external {over} {event}", state, over, {}, (event, reports(entry("a", failures=9), entry("b", failures=9))),
+         1, state, False, {"failures": 0, "successes": 0})
+        for over, state in ((FORCED, OPEN), (DISABLED, CLOSED), (METRICS, CLOSED))
+        for event in (E.REPORTS, E.TRIAL_TIME)
+    ],
     *[
         (f"{over} {event}", state, over, {}, event, 1, state, False, {"failures": 0, "successes": 0, "calls": ()})
         for over, state in ((FORCED, OPEN), (DISABLED, CLOSED), (METRICS, CLOSED))
@@ -122,6 +162,8 @@ ILLEGAL = [
     (CLOSED, E.OVERRIDE_ENDED),
     (OPEN, E.OVERRIDE_ENDED),
     (HALF_OPEN, E.OVERRIDE_ENDED),
+    (CLOSED, E.TRIAL_TIME),
+    (HALF_OPEN, E.TRIAL_TIME),
 ]
 
 
@@ -129,13 +171,20 @@ def situation(row: tuple) -> tuple[Snapshot, object, object]:
     _, state, over, before, event, seconds, *_ = row
     kind, asked = event if isinstance(event, tuple) else (event, None)
     slow = 10.0 if "slow" in row[0] else 0.0
+    now = at(seconds)
+    if isinstance(asked, Reports):
+        return snapshot(state, over, **before), happening(kind, reports=asked), now
     wanted = override(asked, 99, "x") if asked else None
-    return snapshot(state, over, **before), happening(kind, seconds, took=slow, over=wanted), at(seconds)
+    return snapshot(state, over, **before), happening(kind, seconds, took=slow, over=wanted), now
+
+
+def rules(row: tuple) -> CircuitBreakerSpec:
+    return EXTERNAL if row[0].startswith("external") else RATES
 
 
 def taken(row: tuple) -> Row:
     before, event, now = situation(row)
-    context = Context(observe(before, event, RATES, now), event, RATES, now)
+    context = Context(observe(before, event, rules(row), now), event, rules(row), now)
     fitting = (r for r in TRANSITIONS if r.event is event.event and r.state in (None, before.state))
     return next(r for r in fitting if r.guard(context))
 
@@ -144,7 +193,7 @@ def taken(row: tuple) -> Row:
 def test_a_cell_of_the_table(row):
     before, event, now = situation(row)
     expected, new_epoch, after = row[6:]
-    transition = step(before, event, RATES, now)
+    transition = step(before, event, rules(row), now)
     assert transition.after.state is expected
     assert transition.after.epoch == EPOCH + new_epoch
     assert transition.moved is new_epoch
@@ -171,7 +220,7 @@ def test_every_cell_of_state_override_and_event_is_above_or_is_illegal():
 def test_the_effect_leads_to_the_state_that_its_row_declares(row):
     before, event, now = situation(row)
     declared = taken(row).next
-    assert step(before, event, RATES, now).after.state is (before.state if declared is None else declared)
+    assert step(before, event, rules(row), now).after.state is (before.state if declared is None else declared)
 
 
 @pytest.mark.parametrize(("state", "event"), ILLEGAL)

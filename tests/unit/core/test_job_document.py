@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -23,9 +24,11 @@ def cron_job(*, pod: Any = None, template: Any = None, job: Any = None, **spec: 
     }
 
 
-def make(source: dict[str, Any], *, deadline: int = 60, **environment: str) -> dict[str, Any]:
+def make(source: dict[str, Any], environment: Mapping[str, str] | None = None, *, deadline: int = 60) -> dict[str, Any]:
     labels = {"recovery.ultra.dev/policy": "orders"}
-    return job_document(source, name="orders-1", labels=labels, environment=environment, deadline_seconds=deadline)
+    return job_document(
+        source, name="orders-1", labels=labels, environment=environment or {}, deadline_seconds=deadline
+    )
 
 
 def variables(job: dict[str, Any], *, kind: str = "containers", index: int = 0) -> dict[str, str]:
@@ -60,7 +63,7 @@ def test_the_job_is_what_kubectl_makes_with_our_labels_and_limits():
 def test_the_cron_job_itself_is_not_changed():
     source = cron_job()
     before = copy.deepcopy(source)
-    make(source, RECOVERY_RUN="orders-1")["spec"]["template"]["spec"]["containers"][0]["image"] = "other"
+    make(source, {"RECOVERY_RUN": "orders-1"})["spec"]["template"]["spec"]["containers"][0]["image"] = "other"
     assert source == before
 
 
@@ -111,7 +114,7 @@ def test_every_container_gets_the_environment_and_keeps_what_it_has():
         "containers": [{"name": "a", "env": [own]}, {"name": "b"}],
         "initContainers": [{"name": "i", "env": [{"name": "OTHER", "value": "x"}]}],
     }
-    job = make(cron_job(pod=pod), RECOVERY_RUN="orders-1", RECOVERY_STEP="repair")
+    job = make(cron_job(pod=pod), {"RECOVERY_RUN": "orders-1", "RECOVERY_STEP": "repair"})
     assert variables(job) == {"RECOVERY_RUN": "mine", "RECOVERY_STEP": "repair"}
     assert variables(job, index=1) == {"RECOVERY_RUN": "orders-1", "RECOVERY_STEP": "repair"}
     assert variables(job, kind="initContainers") == {
@@ -133,12 +136,12 @@ def test_every_container_gets_the_environment_and_keeps_what_it_has():
     ],
 )
 def test_the_environment_is_bounded_and_literal(name: str, value: str, expected: dict[str, str]):
-    assert variables(make(cron_job(), **{name: value})) == expected
+    assert variables(make(cron_job(), {name: value})) == expected
 
 
 @given(st.dictionaries(st.text(max_size=80) | st.from_regex(r"RECOVERY_[A-Z]{1,9}", fullmatch=True), st.text()))
 def test_whatever_the_environment_is_the_job_stays_small_and_can_be_sent(environment: dict[str, str]):
-    job = make(cron_job(), **environment)
+    job = make(cron_job(), environment)
     found = variables(job)
     assert len(found) <= MAX_VARIABLES
     assert all(name.startswith("RECOVERY_") and len(value) <= 2 * MAX_VALUE for name, value in found.items())

@@ -11,6 +11,7 @@ from ultra_recovery.adapters.memory import FakeClock, FixedRandom, MemoryApi, Me
 from ultra_recovery.adapters.memory.caller import ScriptedCaller
 from ultra_recovery.adapters.memory.jobs import JobController
 from ultra_recovery.adapters.memory.messenger import MemoryMessenger
+from ultra_recovery.adapters.memory.reporters import apply_reporter
 from ultra_recovery.adapters.memory.workloads import Workloads
 from ultra_recovery.apis.meta import API_VERSION, RESET_ANNOTATION
 from ultra_recovery.core.objects import Breaker, Key, Kind, Policy, Run
@@ -98,6 +99,23 @@ class World:
         else:
             meta = {"name": name, "namespace": NS}
             self.store.add(kind, {"apiVersion": API_VERSION, "kind": kind.value, "metadata": meta, "spec": spec})
+
+    def external(self, **spec: Any) -> None:
+        """Apply a breaker that is fed by reports."""
+        self.breaker(target={"external": {}}, **spec)
+
+    def report(self, name: str, *, failures: int = 0, successes: int = 0, epoch: int | None = None) -> None:
+        """Write the entry of one reporter; neither failures nor successes: a neutral outcome."""
+        entry = {
+            "name": name,
+            "epoch": self.read_breaker().status.epoch if epoch is None else epoch,
+            "consecutiveFailures": failures,
+            "consecutiveSuccesses": successes,
+            "lastOutcome": "Failure" if failures else "Success" if successes else "Neutral",
+            "message": f"answered {500 + failures}",
+            "reportedAt": self.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+        apply_reporter(self.store, BREAKER, entry)
 
     def reset(self, key: Key, value: str) -> None:
         """Annotate an object with a reset."""

@@ -74,6 +74,10 @@ class KubernetesObjects:
             document.setdefault("kind", str(kind))
         return meta["resourceVersion"], documents
 
+    async def read_object(self, key: Key) -> Mapping[str, Any]:
+        """Get one object, as the server has it at this moment."""
+        return await self._connection.request("GET", path_of(key.kind, key.namespace, key.name))
+
     async def create_run(self, namespace: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """Create a RecoveryRun and return it as stored."""
         return await self._connection.request("POST", path_of(Kind.RUN, namespace), body=document)

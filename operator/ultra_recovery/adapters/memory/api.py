@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -10,8 +11,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ultra_recovery.adapters.memory.faults import CrashError, Faults, Request
-from ultra_recovery.adapters.memory.intents import annotate, apply_report
+from ultra_recovery.adapters.memory.intents import annotate
 from ultra_recovery.adapters.memory.jobs import store_job
+from ultra_recovery.adapters.memory.reporters import apply_reporter
 from ultra_recovery.adapters.memory.store import MemoryStore, timestamp
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerStatus
 from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
@@ -74,6 +76,14 @@ class MemoryApi:
 
         return await self._request("list", kind, "", "", handle, mutating=False)
 
+    async def read_object(self, key: Key) -> Mapping[str, Any]:
+        """A copy of one document."""
+        handle = functools.partial(self._copy, key)
+        return await self._request("get", key.kind, key.namespace, key.name, handle, mutating=False)
+
+    def _copy(self, key: Key) -> Mapping[str, Any]:
+        return copy.deepcopy(self.store.find(key))
+
     async def create_run(self, namespace: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """Store a run. As a server does, it drops the status and refuses a spec that does not fit."""
 
@@ -113,6 +123,14 @@ class MemoryApi:
             return self.store.change(key, lambda item: item.__setitem__("status", copy.deepcopy(result)))
 
         return await self._request("status", key.kind, key.namespace, key.name, handle)
+
+    async def apply_reporter(self, key: Key, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Apply the entry of one reporter to the status of a breaker, as its own field manager does."""
+
+        def handle() -> Mapping[str, Any]:
+            return apply_reporter(self.store, key, entry)
+
+        return await self._request("apply", key.kind, key.namespace, key.name, handle)
 
     # Cluster
 
@@ -198,23 +216,10 @@ class MemoryApi:
 
     # Intents
 
-    async def read_document(self, key: Key) -> Mapping[str, Any] | None:
-        """The document as it is now, or None."""
-        found = self.store.documents
-        return await self._request(
-            "get", key.kind, key.namespace, key.name, lambda: copy.deepcopy(found.get(key)), mutating=False
-        )
-
     async def annotate(self, key: Key, annotations: Mapping[str, str], version: str = "") -> Mapping[str, Any]:
         """Set annotations."""
         return await self._request(
             "annotate", key.kind, key.namespace, key.name, lambda: annotate(self.store, key, annotations, version)
-        )
-
-    async def report(self, key: Key, entry: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Apply one entry of a list that is merged by name."""
-        return await self._request(
-            "report", key.kind, key.namespace, key.name, lambda: apply_report(self.store, key, entry)
         )
 
     def _at_version(self, lease: LeaseRecord) -> LeaseRecord:
