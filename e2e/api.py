@@ -31,6 +31,9 @@ rules:
   - apiGroups: [recovery.ultra.dev]
     resources: [circuitbreakers, recoveryruns]
     verbs: [list, create, patch]
+  - apiGroups: [recovery.ultra.dev]
+    resources: [circuitbreakers/status]
+    verbs: [patch]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.api import RIGHTS, Api, Stream, token_of, way_in
+from e2e.install import read
 from e2e.kube import Kube, status, wait_for
 
 POLICY = """
@@ -70,6 +71,28 @@ def test_curl_resets_an_open_breaker_and_the_stream_and_kubectl_show_the_same(ku
         stream.close()
     assert seen[0] - changed < 1
     assert status(kube.get("cb", "inventory"))["lastHandledResetAt"] == answer.body["reset_requested"]
+
+
+def test_the_runbook_for_a_provider_that_is_down_works_as_printed(kube: Kube, api: Api):
+    kube.apply(read("examples/openai.yaml"))
+    wait_for(lambda: status(kube.get("cb", "openai")).get("state") == "Closed", "the breaker is seen")
+    for _ in range(5):
+        answer = api.post("/api/recovery/circuit-breaker/report", {"service_name": "openai", "outcome": "failure"})
+        assert answer.status == 202, answer.body
+    wait_for(lambda: status(kube.get("cb", "openai")).get("state") == "Open", "its reports have opened it", seconds=15)
+    (entry,) = status(kube.get("cb", "openai"))["reporters"]
+    assert (entry["consecutiveFailures"], entry["lastOutcome"]) == (5, "Failure")
+    assert api.post("/api/recovery/circuit-breaker/trial", {"service_name": "openai"}).body["granted"] is False
+    reset = ("-X", "POST", "-d", '{"service_name": "openai"}')
+    assert api.curl("/api/recovery/circuit-breaker/reset", *reset).status == 202
+
+    def shown() -> str:
+        items = api.curl("/api/recovery/circuit-breaker/status").body["items"]
+        return str(next(item["state"] for item in items if item["name"] == "openai"))
+
+    wait_for(lambda: shown() == "Closed", "the status shows it closed", seconds=10)
+    assert api.curl("/api/recovery/database/reconnect", "-X", "POST").status == 422
+    assert api.curl("/api/health/database").status == 200
 
 
 def test_a_triggered_run_is_seen_on_the_stream_and_is_the_one_that_kubectl_shows(kube: Kube, api: Api):

@@ -190,10 +190,7 @@ class Sink(Protocol):
 
 
 class Intents(Protocol):
-    """What the recovery API writes into our own objects for the engine to find, and a fresh look at one."""
-
-    async def read_document(self, key: Key) -> Mapping[str, Any] | None:
-        """The raw document as it is now, or None. Slow: everything that can wait for the watch reads the table."""
+    """What the recovery API writes into our own objects for the engine to find."""
 
     async def annotate(self, key: Key, annotations: Mapping[str, str], version: str = "") -> Mapping[str, Any]:
         """Set annotations, if the object is still at resourceVersion `version` ("": at any); return it as stored.
@@ -202,7 +199,7 @@ class Intents(Protocol):
             NotFound: it is gone. Conflict: it changed since it was read.
         """
 
-    async def report(self, key: Key, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def apply_reporter(self, key: Key, entry: Mapping[str, Any]) -> Mapping[str, Any]:
         """Apply one entry of `status.reporters`, which is owned by the reporter that it names; return the object.
 
         Raises:

@@ -10,17 +10,6 @@ from tests.contract.world import World, breaker
 from ultra_recovery.core.errors import Conflict, NotFound
 from ultra_recovery.core.objects import Key, Kind
 
-ENTRY = {
-    "name": "gateway",
-    "epoch": 1,
-    "consecutiveFailures": 2,
-    "consecutiveSuccesses": 0,
-    "lastOutcome": "Failure",
-    "message": "HTTP 503",
-    "changedAt": "2026-01-05T09:00:00.000Z",
-    "reportedAt": "2026-01-05T09:00:01.000Z",
-}
-
 
 def annotations(document: Any) -> dict[str, str]:
     return document["metadata"].get("annotations") or {}
@@ -30,13 +19,6 @@ class IntentsContract:
     @pytest.fixture
     def key(self, world: World) -> Key:
         return Key(Kind.BREAKER, world.namespace, "orders")
-
-    async def test_an_object_is_read_as_it_is_now_and_a_missing_one_is_none(self, world: World, key: Key):
-        assert await world.intents.read_document(key) is None
-        added = await world.add(Kind.BREAKER, breaker())
-        found = await world.intents.read_document(key)
-        assert found is not None
-        assert found["metadata"]["uid"] == added["metadata"]["uid"]
 
     async def test_an_annotation_is_added_to_those_that_are_there(self, world: World, key: Key):
         await world.add(Kind.BREAKER, breaker())

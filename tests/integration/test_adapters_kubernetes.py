@@ -17,6 +17,7 @@ from tests.contract.intents_contract import IntentsContract
 from tests.contract.jobs_contract import JobsContract
 from tests.contract.leases_contract import LeasesContract
 from tests.contract.objects_contract import ObjectsContract
+from tests.contract.reports_contract import ReportsContract
 from tests.contract.world import World, breaker, run
 from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
@@ -186,6 +187,10 @@ class TestLeasesInKubernetes(LeasesContract):
 
 
 class TestIntentsInKubernetes(IntentsContract):
+    pass
+
+
+class TestReportsInKubernetes(ReportsContract):
     pass
 
 

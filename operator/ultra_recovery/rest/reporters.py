@@ -66,7 +66,7 @@ class Tally:
             "consecutiveFailures": self.failures,
             "consecutiveSuccesses": self.successes,
             "lastOutcome": self.outcome,
-            "message": self.message,
+            **({"message": self.message} if self.message else {}),
             "changedAt": format_time(self.changed_at),
             "reportedAt": format_time(self.reported_at),
         }
@@ -88,8 +88,8 @@ def entries_of(item: Breaker) -> list[Mapping[str, Any]]:
 
 
 def is_external(item: Breaker) -> bool:
-    """Whether a breaker is fed by reports. A kind that this version does not know is taken to be; the engine judges."""
-    return item.spec is not None and item.spec.target.kind in ("external", "unknown")
+    """Whether a breaker is fed by reports."""
+    return item.spec is not None and item.spec.target.kind == "external"
 
 
 class Reporters:
@@ -192,7 +192,7 @@ class Reporters:
         sent = replace(tally, written_at=self._clock.boottime(), written=replace(tally, written=None), due=False)
         self._tallies[slot] = sent
         try:
-            document = await self._intents.report(slot[0], tally.entry())
+            document = await self._intents.apply_reporter(slot[0], tally.entry())
         except ApiError:
             self._restore(slot, replace(self._tallies.get(slot, sent), due=True))
             raise

@@ -12,10 +12,9 @@ from ultra_recovery.apis.meta import format_time
 from ultra_recovery.core.errors import Conflict
 from ultra_recovery.core.objects import Breaker, Key, Kind
 from ultra_recovery.core.parsing import parse, parse_time
-from ultra_recovery.ports import Clock, Intents, Objects
+from ultra_recovery.ports import Clock, Objects
 from ultra_recovery.rest.answers import TrialAnswer
 from ultra_recovery.rest.cache import Cache
-from ultra_recovery.rest.problems import Problem, ProblemType
 from ultra_recovery.rest.render import moment, service_name
 
 TRIAL_SECONDS = 30
@@ -32,14 +31,14 @@ def trial_of(item: Breaker) -> Mapping[str, Any]:
 class Trials:
     """Hands out trials by compare-and-swap on the breaker's status, so that no two callers ever get one."""
 
-    def __init__(self, cache: Cache, objects: Objects, intents: Intents, clock: Clock) -> None:
-        self._cache, self._objects, self._intents, self._clock = cache, objects, intents, clock
+    def __init__(self, cache: Cache, objects: Objects, clock: Clock) -> None:
+        self._cache, self._objects, self._clock = cache, objects, clock
 
     async def ask(self, item: Breaker, caller: str, epoch: int | None) -> TrialAnswer:
         """Hand the trial to a caller, or say why not and when to ask again.
 
         Raises:
-            Problem: the breaker is gone.
+            NotFound: the breaker is gone.
             ApiError: the API server refused the write, or did not answer.
         """
         for _ in range(_TRIES):
@@ -59,7 +58,7 @@ class Trials:
         """End the caller's trial, if it is theirs. Under many writes it is left to expire.
 
         Raises:
-            Problem: the breaker is gone.
+            NotFound: the breaker is gone.
             ApiError: the API server did not answer.
         """
         latest = self._cache.table.get(item.meta.key)
@@ -103,10 +102,9 @@ class Trials:
         self._cache.feed(Kind.BREAKER, document, False)
 
     async def _fresh(self, key: Key) -> Breaker:
-        document = await self._intents.read_document(key)
-        item = parse(Kind.BREAKER, document) if document is not None else None
+        item = parse(Kind.BREAKER, await self._objects.read_object(key))
         if not isinstance(item, Breaker):
-            raise Problem(ProblemType.NOT_FOUND, f"circuit breaker {key.namespace}/{key.name} was deleted")
+            raise TypeError(f"{key} is no breaker")
         return item
 
 

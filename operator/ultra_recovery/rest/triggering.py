@@ -130,8 +130,7 @@ async def _create(services: Services, order: Order, policy: Policy) -> StartedRu
     try:
         stored = await services.objects.create_run(namespace, document)
     except AlreadyExists:
-        found = await services.intents.read_document(key)
-        item = parse(Kind.RUN, found) if found is not None else None
+        item = parse(Kind.RUN, await services.objects.read_object(key))
         if not isinstance(item, Run) or order.mark is None or not carries(item.meta, order.mark):
             raise
         return _started(key, name, "this request was answered before", replayed=True)

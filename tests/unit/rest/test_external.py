@@ -37,7 +37,7 @@ def reporters(world: World, key: Key) -> list[dict[str, Any]]:
 
 
 def reports_written(world: World) -> int:
-    return sum(request.verb == "report" for request in world.api.requests)
+    return sum(request.verb == "apply" for request in world.api.requests)
 
 
 async def test_the_first_report_is_written_at_once_and_belongs_to_its_caller(world: World):

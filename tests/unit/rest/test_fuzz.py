@@ -21,7 +21,7 @@ CONFIG = {
     "seed": 6,
     "headers": {"Authorization": f"Bearer {token('all')}"},
     "generation": {"mode": "all", "max-examples": 40},
-    "phases": {"fuzzing": {"enabled": True}, "stateful": {"enabled": False}},
+    "phases": {"fuzzing": {"enabled": True}, "stateful": {"enabled": True}},
     "operations": [
         # A stream has no end.
         {"include-path": "/api/recovery/events", "enabled": False},

@@ -146,3 +146,50 @@ async def test_a_run_is_cancelled_through_the_api(cluster: Cluster, world: World
             await client.post(f"{started['location']}/cancel", json={"reason": "wrong one"})
         run = await ended(cluster, started["name"])
     assert (run.status.phase, run.status.reason) == (RunPhase.CANCELLED, Reason.CANCEL_REQUESTED)
+
+
+async def test_reports_open_an_external_breaker_and_one_caller_at_a_time_tries_until_it_closes(
+    cluster: Cluster, world: World
+):
+    cluster.external(successThreshold=2)
+    base = "/api/recovery/circuit-breaker"
+
+    async def call(path: str, caller: str = "all", **body: Any) -> dict[str, Any]:
+        async with world.caller(caller) as client:
+            answer = await client.post(f"{base}/{path}", json={"service_name": "db", **body})
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def state() -> BreakerState | None:
+        return cluster.read_breaker().status.state
+
+    async with cluster.operator():
+        await cluster.until(lambda: state() is BreakerState.CLOSED)
+        assert (await call("trial"))["granted"]
+        await call("report", outcome="failure", count=5, message="HTTP 503")
+        await cluster.until(lambda: state() is BreakerState.OPEN, 5)
+        refused = await call("trial")
+        assert (refused["granted"], refused["reason"]) == (False, "Open")
+        await cluster.until(lambda: state() is BreakerState.HALF_OPEN, 30)
+        for _ in range(2):
+            await cluster.clock.sleep(2)
+            assert (await call("trial"))["granted"]
+            assert (await call("trial", "only-report"))["reason"] == "TrialTaken"
+            await call("report", outcome="success")
+        await cluster.until(lambda: state() is BreakerState.CLOSED, 5)
+    assert cluster.read_breaker().status.trial is None
+
+
+async def test_one_failure_in_a_trial_opens_the_breaker_again(cluster: Cluster, world: World):
+    cluster.external()
+    cluster.report("all", failures=5, epoch=99)
+    async with cluster.operator():
+        await cluster.until(lambda: cluster.read_breaker().status.state is BreakerState.CLOSED)
+        cluster.report("gateway", failures=5)
+        await cluster.until(lambda: cluster.read_breaker().status.state is BreakerState.HALF_OPEN, 60)
+        async with world.caller() as client:
+            body = {"service_name": "db", "outcome": "failure"}
+            answer = await client.post("/api/recovery/circuit-breaker/report", json=body)
+        assert answer.json()["consecutive_failures"] == 1
+        await cluster.until(lambda: cluster.read_breaker().status.state is BreakerState.OPEN, 5)
+    assert cluster.read_breaker().status.reopen_count == 1

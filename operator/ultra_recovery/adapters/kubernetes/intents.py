@@ -7,7 +7,6 @@ from typing import Any
 
 from ultra_recovery.adapters.kubernetes.connection import MERGE_PATCH, Connection
 from ultra_recovery.adapters.kubernetes.paths import path_of
-from ultra_recovery.core.errors import NotFound
 from ultra_recovery.core.objects import Key
 
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -16,17 +15,10 @@ REPORT_MANAGER = "ultra-recovery-report-"
 
 
 class KubernetesIntents:
-    """Reads and annotates single objects, and reports to breakers."""
+    """Annotates single objects, and reports to breakers."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-
-    async def read_document(self, key: Key) -> Mapping[str, Any] | None:
-        """The raw document as it is now, or None."""
-        try:
-            return await self._connection.request("GET", path_of(key.kind, key.namespace, key.name), prompt=True)
-        except NotFound:
-            return None
 
     async def annotate(self, key: Key, annotations: Mapping[str, str], version: str = "") -> Mapping[str, Any]:
         """Set annotations by a merge patch, which answers 409 for another version."""
@@ -36,7 +28,7 @@ class KubernetesIntents:
         path = path_of(key.kind, key.namespace, key.name)
         return await self._connection.request("PATCH", path, body={"metadata": meta}, content_type=MERGE_PATCH)
 
-    async def report(self, key: Key, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def apply_reporter(self, key: Key, entry: Mapping[str, Any]) -> Mapping[str, Any]:
         """Apply the entry on the server's side, with the reporter's own field manager and without force.
 
         Each reporter owns its entry, so that reports never meet each other, nor the operator's status.

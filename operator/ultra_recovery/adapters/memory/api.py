@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ultra_recovery.adapters.memory.faults import CrashError, Faults, Request
-from ultra_recovery.adapters.memory.intents import annotate, apply_report
+from ultra_recovery.adapters.memory.intents import annotate
 from ultra_recovery.adapters.memory.jobs import store_job
 from ultra_recovery.adapters.memory.reporters import apply_reporter
 from ultra_recovery.adapters.memory.store import MemoryStore, timestamp
@@ -216,23 +216,10 @@ class MemoryApi:
 
     # Intents
 
-    async def read_document(self, key: Key) -> Mapping[str, Any] | None:
-        """The document as it is now, or None."""
-        found = self.store.documents
-        return await self._request(
-            "get", key.kind, key.namespace, key.name, lambda: copy.deepcopy(found.get(key)), mutating=False
-        )
-
     async def annotate(self, key: Key, annotations: Mapping[str, str], version: str = "") -> Mapping[str, Any]:
         """Set annotations."""
         return await self._request(
             "annotate", key.kind, key.namespace, key.name, lambda: annotate(self.store, key, annotations, version)
-        )
-
-    async def report(self, key: Key, entry: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Apply one entry of a list that is merged by name."""
-        return await self._request(
-            "report", key.kind, key.namespace, key.name, lambda: apply_report(self.store, key, entry)
         )
 
     def _at_version(self, lease: LeaseRecord) -> LeaseRecord:

@@ -105,7 +105,7 @@ async def trial(services: TheServices, caller: Feeder, body: TrialBody) -> Respo
 
 
 def _trials(services: TheServices) -> Trials:
-    return Trials(services.cache, services.objects, services.intents, services.clock)
+    return Trials(services.cache, services.objects, services.clock)
 
 
 def _external(item: Breaker) -> Breaker:

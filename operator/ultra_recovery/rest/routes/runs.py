@@ -15,6 +15,7 @@ from ultra_recovery.apis.meta import (
     format_time,
 )
 from ultra_recovery.apis.run_status import RunPhase
+from ultra_recovery.core.errors import NotFound
 from ultra_recovery.core.objects import Key, Kind, Run
 from ultra_recovery.core.parsing import parse
 from ultra_recovery.rest.answers import RunChange, RunDetail, RunPage, RunReport, as_json
@@ -173,10 +174,12 @@ async def _find(services: Services, caller: Caller, scope: Scope, namespace: str
     key = Key(Kind.RUN, namespace, name)
     item = services.cache.table.get(key)
     if item is None:
-        document = await services.intents.read_document(key)
-        item = parse(Kind.RUN, document) if document is not None else None
+        try:
+            item = parse(Kind.RUN, await services.objects.read_object(key))
+        except NotFound:
+            raise Problem(ProblemType.NOT_FOUND, f"there is no run {namespace}/{name}") from None
     if not isinstance(item, Run):
-        raise Problem(ProblemType.NOT_FOUND, f"there is no run {namespace}/{name}")
+        raise TypeError(f"{key} is no run")
     return item
 
 
