@@ -118,7 +118,7 @@ class Limits(ApiType):
     interval: Moments = Field(
         default=timedelta(seconds=60),
         description="Pause between the end of a run and the next attempt of the same incident; at least one second. "
-        "After runs that find nothing to do it doubles, up to 10m. Default: 1m.",
+        "After runs without any effect it doubles, up to 10m. Default: 1m.",
     )
     timeout: Seconds = Field(
         default=timedelta(seconds=300), description="A run takes at most this long, waiting included. Default: 5m."

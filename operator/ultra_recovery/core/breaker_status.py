@@ -239,8 +239,16 @@ def _reported_healthy(last: ProbeResult | None) -> Wanted:
 
 
 def is_urgent(new: CircuitBreakerStatus, old: CircuitBreakerStatus) -> bool:
-    """Whether a difference must be written at once: a transition, a handled request, a changed spec or override."""
-    return _hard_part(new) != _hard_part(old)
+    """Whether a difference must be written at once: a transition, a handled request, a changed spec or override.
+
+    Somebody who has just applied a breaker waits for the first thing that is known of its target: that counts, too.
+    """
+    return _hard_part(new) != _hard_part(old) or (_is_unknown_yet(old) and not _is_unknown_yet(new))
+
+
+def _is_unknown_yet(status: CircuitBreakerStatus) -> bool:
+    reasons = [item.reason for item in status.conditions if item.type == ConditionType.TARGET_HEALTHY]
+    return reasons == [Reason.INITIAL]
 
 
 def enforcement_differs(new: CircuitBreakerStatus, old: CircuitBreakerStatus) -> bool:

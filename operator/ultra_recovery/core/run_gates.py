@@ -23,6 +23,9 @@ from ultra_recovery.core.signals import any_firing
 MAX_INTERVAL = timedelta(minutes=10)
 """The pause between runs that find nothing to do grows up to this, or to limits.interval where that is longer."""
 
+_IN_VAIN = frozenset({RunPhase.FAILED, RunPhase.ERROR, RunPhase.INCONCLUSIVE})
+"""Ends after which another run without an effect will hardly end otherwise."""
+
 _LEAST_INTERVAL = timedelta(seconds=1)
 """Even where limits.interval is zero: a breaker that a run has just proven well needs a moment to say so."""
 
@@ -142,7 +145,7 @@ def _pause(pause: timedelta, ended: Sequence[RunRecord]) -> timedelta:
     """The pause after these runs: doubled with every run in a row that had no effect and will hardly have one now."""
     idle = 0
     for record in reversed(ended):
-        if record.effective or record.reason != Reason.NOTHING_TO_DO:
+        if record.effective or record.phase not in _IN_VAIN:
             break
         idle += 1
     return min(pause * 2**idle, max(pause, MAX_INTERVAL)) if idle else pause

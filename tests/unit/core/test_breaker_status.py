@@ -20,6 +20,7 @@ from tests.unit.core.breaker_scene import (
     at,
     calls,
     override,
+    result,
     snapshot,
     spec,
 )
@@ -27,6 +28,7 @@ from ultra_recovery.apis.circuit_breaker import CircuitBreakerStatus
 from ultra_recovery.apis.reasons import ConditionType, Reason
 from ultra_recovery.core.breaker_state import Snapshot, resume_trial
 from ultra_recovery.core.breaker_status import BreakerRecord, enforcement_differs, is_urgent, restore, status_of
+from ultra_recovery.core.probe import Outcome
 
 RECORD = BreakerRecord(1, (), None, at(30))
 WINDOW = spec(window={"count": {"size": 10}, "minimumCalls": 10, "slowCall": {}})
@@ -85,7 +87,7 @@ def test_the_figures_of_the_window_change_only_with_its_bad_calls():
     assert written(snapshot(CLOSED, calls=calls("...")), rules=WINDOW).window is None
 
 
-BASE = snapshot(OPEN)
+BASE = replace(snapshot(OPEN), last=result(Outcome.FAILURE))
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,12 @@ BASE = snapshot(OPEN)
 def test_transitions_requests_and_overrides_are_urgent_and_nothing_else(after, record, urgent):
     assert is_urgent(written(after, record), read_back(written(BASE))) is urgent
     assert enforcement_differs(written(after, record), written(BASE)) is (record.stalled is not None)
+
+
+def test_the_first_thing_known_of_a_target_is_urgent():
+    unknown = snapshot(OPEN)
+    assert is_urgent(written(BASE), written(unknown))
+    assert not is_urgent(written(unknown), written(unknown))
 
 
 def test_the_same_override_is_not_urgent_after_it_was_read_back():

@@ -7,11 +7,24 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.unit.core.breaker_scene import CLOSED, DISABLED, FORCED, HALF_OPEN, NOW, OPEN, SPEC, at, override, snapshot
+from tests.unit.core.breaker_scene import (
+    CLOSED,
+    DISABLED,
+    FORCED,
+    HALF_OPEN,
+    NOW,
+    OPEN,
+    SPEC,
+    at,
+    override,
+    result,
+    snapshot,
+)
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerStatus
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.breaker_state import Snapshot
 from ultra_recovery.core.breaker_status import BreakerRecord, status_of
+from ultra_recovery.core.probe import Outcome
 from ultra_recovery.engine.breaker_runtime import WRITE_INTERVAL, Runtime
 
 
@@ -41,7 +54,7 @@ def written(found: Snapshot, stalled: tuple[Reason, str] | None = None) -> Circu
     return status_of(found, SPEC, BreakerRecord(1, (), stalled), CircuitBreakerStatus(), NOW)
 
 
-OLD = snapshot(OPEN)
+OLD = replace(snapshot(OPEN), last=result(Outcome.FAILURE))
 STALLED = (Reason.TARGET_NOT_FOUND, "Service db does not exist")
 SOON = NOW + WRITE_INTERVAL - timedelta(seconds=4)
 

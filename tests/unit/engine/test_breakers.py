@@ -245,3 +245,26 @@ async def test_a_probe_that_is_slower_than_the_interval_is_waited_for():
         await world.clock.sleep(70)
     assert world.prober.most_active == 1
     assert len(world.prober.calls) == 4
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        pytest.param(Outcome.SUCCESS, Reason.PROBE_SUCCEEDED, id="healthy"),
+        pytest.param(Outcome.FAILURE, Reason.PROBE_FAILED, id="unhealthy"),
+        pytest.param(Outcome.ERROR, Reason.TARGET_NOT_FOUND, id="cannot be probed"),
+    ],
+)
+async def test_the_first_thing_known_of_a_new_breakers_target_is_shown_at_once(outcome: Outcome, reason: Reason):
+    world = World()
+    world.prober.set("db", outcome, reason=Reason.TARGET_NOT_FOUND if outcome is Outcome.ERROR else None)
+    async with world.operator():
+        await world.clock.sleep(3)
+        world.breaker()
+        took = await world.until(lambda: healthy_reason(world) == reason)
+    assert took < 3
+
+
+def healthy_reason(world: World) -> str | None:
+    conditions = world.read_breaker().status.conditions
+    return next((item.reason for item in conditions if item.type == ConditionType.TARGET_HEALTHY), None)
