@@ -93,8 +93,8 @@ class Hub:
         for listener in self._listeners:
             listener.wake.set()
 
-    def open(self) -> Listener:
-        """A place for one more stream.
+    def check_room(self) -> None:
+        """Refuse one more stream where there are too many.
 
         Raises:
             Problem: there are too many.
@@ -102,21 +102,18 @@ class Hub:
         if len(self._listeners) >= _MOST_STREAMS:
             detail = f"there are {_MOST_STREAMS} streams already: close one, or try again later"
             raise Problem(ProblemType.RATE_LIMITED, detail, headers={"Retry-After": "30"})
-        listener = Listener()
-        self._listeners.add(listener)
-        return listener
 
-    async def stream(
-        self, listener: Listener, last_id: str | None, allowed: Allowed, renew: Renew
-    ) -> AsyncIterator[bytes]:
+    async def stream(self, last_id: str | None, allowed: Allowed, renew: Renew) -> AsyncIterator[bytes]:
         """What goes over one stream, until it is closed, or its caller is not let in any more.
 
         Args:
-            listener: its place.
             last_id: the last event that the caller has seen; None when they begin.
             allowed: what they may see at first.
             renew: looks again at what they may see; asked at every heartbeat.
         """
+        # Not before the stream is read: one that never is would keep its place for ever.
+        listener = Listener()
+        self._listeners.add(listener)
         try:
             yield b": ultra-recovery\nretry: 2000\n\n"
             for part in self._replay(listener, last_id, allowed):

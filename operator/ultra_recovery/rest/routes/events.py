@@ -40,7 +40,7 @@ async def events(
             return None
         return again.namespaces.__contains__
 
-    listener = services.hub.open()
-    stream = services.hub.stream(listener, last_event_id, caller.namespaces.__contains__, renew)
+    services.hub.check_room()
+    stream = services.hub.stream(last_event_id, caller.namespaces.__contains__, renew)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
