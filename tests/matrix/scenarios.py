@@ -247,7 +247,8 @@ SCENARIOS = (
         patient=False,
     ),
     Scenario("breaker", {"db": 1}, (breaker(),), _open_and_close, in_state("Closed", 3)),
-    Scenario("reset", {"db": 1}, (breaker(recoveryTimeout="120s"),), _reset, _confirmed),
+    # Not patient: without a watch the reset may be seen before the recovery is, and the breaker rightly opens again.
+    Scenario("reset", {"db": 1}, (breaker(recoveryTimeout="120s"),), _reset, _confirmed, patient=False),
     Scenario(
         "circuit",
         {"web": 3},

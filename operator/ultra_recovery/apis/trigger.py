@@ -8,28 +8,26 @@ from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from ultra_recovery.apis.meta import ApiType, Hours, LabelName, Moments, ObjectName, patterned
 
 ERROR_TYPE = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 ERROR_TYPE_MESSAGE = "must begin with a letter and hold letters, digits, '_', '.' and '-', such as CUSTOM_ERROR"
 
-Context = Annotated[
-    dict[str, Annotated[str, Field(max_length=256)]],
-    Field(
-        max_length=16,
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                {
-                    "rule": "self.all(key, key.matches('^[A-Za-z][A-Za-z0-9_.-]{0,62}$'))",
-                    "message": "a key of context begins with a letter and holds at most 63 letters, digits, "
-                    "'_', '.' and '-'",
-                }
-            ]
-        },
-    ),
-]
+_KEY_RULE: JsonDict = {
+    "x-kubernetes-validations": [
+        {
+            "rule": "self.all(key, key.matches('^[A-Za-z][A-Za-z0-9_.-]{0,62}$'))",
+            "message": "a key of context begins with a letter and holds at most 63 letters, digits, '_', '.' and '-'",
+        }
+    ]
+}
+
+_Words = dict[str, Annotated[str, Field(max_length=256)]]
+Context = Annotated[_Words, Field(max_length=16, json_schema_extra=_KEY_RULE)]
 """Words about an error, by name."""
+_FewWords = Annotated[_Words, Field(max_length=4, json_schema_extra=_KEY_RULE)]
 
 
 class CircuitOpenTrigger(ApiType):
@@ -93,9 +91,9 @@ class ErrorReportedTrigger(ApiType):
     within: Hours = Field(
         default=timedelta(minutes=5), description="The time in which they are counted, 1s to 24h. Default: 5m."
     )
-    context: Context | None = Field(
+    context: _FewWords | None = Field(
         default=None,
-        description="Only reports whose context has all of these entries count. At most sixteen. Not set: any. "
+        description="Only reports whose context has all of these entries count. At most four. Not set: any. "
         "Example: {shard: eu-1}.",
     )
 
