@@ -8,13 +8,12 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from ultra_recovery.apis.breaker_reports import ExternalTarget
-from ultra_recovery.apis.meta import ApiType, LabelName, ObjectName, Percent, patterned
+from ultra_recovery.apis.endpoint import ENDPOINT_RULES, PATH, URL, Scheme, ServiceRef
+from ultra_recovery.apis.meta import ApiType, ObjectName, Percent, patterned
 
-_URL = r"^https?://[A-Za-z0-9\[][^\s@#]*$"
 _URL_MESSAGE = (
     "must be an absolute http or https address without user, password or fragment, such as https://host/health"
 )
-_PATH = r"^/[^\s#]*$"
 _PATH_MESSAGE = "must start with '/' and contain neither spaces nor '#', such as /healthz"
 _BASE_URL = r"^https?://[A-Za-z0-9\[][^\s@#?]*$"
 _BASE_URL_MESSAGE = (
@@ -32,28 +31,13 @@ _CODES = r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$"
 _CODES_MESSAGE = "must be a status code or a range of them from 100 to 599, such as 200 or 200-399"
 
 
-class ServiceRef(ApiType):
-    """A Service of the breaker's own namespace."""
-
-    name: LabelName = Field(description="Name of a Service in the breaker's own namespace. Example: orders.")
-    port: int = Field(ge=1, le=65535, description="Port number of the Service, 1 to 65535. Example: 8080.")
-
-
 class HttpTarget(ApiType):
     """Something that answers HTTP."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "x-kubernetes-validations": [
-                {
-                    "rule": "has(self.serviceRef) != has(self.url)",
-                    "message": "set exactly one of serviceRef (a Service of this namespace) and url",
-                },
-                {
-                    "rule": "!has(self.url) || self.path == '/'",
-                    "message": "path goes with serviceRef; write the path into url instead",
-                    "fieldPath": ".path",
-                },
+                *ENDPOINT_RULES,
                 {
                     "rule": "self.successCodes.size() != 7 "
                     "|| self.successCodes.substring(0, 3) <= self.successCodes.substring(4)",
@@ -69,19 +53,15 @@ class HttpTarget(ApiType):
         description="Service of the breaker's own namespace; the probe goes to one of its ready pods, in turn. "
         "Its endpoints must be pods of this namespace.",
     )
-    url: Annotated[str, patterned(_URL, _URL_MESSAGE, max_length=1024)] | None = Field(
+    url: Annotated[str, patterned(URL, _URL_MESSAGE, max_length=1024)] | None = Field(
         default=None,
         description="Absolute http or https address. Works only where the administrator's allow-list permits it "
         "(setting ULTRA_PROBE_ALLOW). Example: https://status.example.com/health.",
     )
-    path: Annotated[str, patterned(_PATH, _PATH_MESSAGE, max_length=1024)] = Field(
+    path: Annotated[str, patterned(PATH, _PATH_MESSAGE, max_length=1024)] = Field(
         default="/", description="Path and query of the request to serviceRef. Default: /. Example: /healthz?full=1."
     )
-    scheme: Literal["HTTP", "HTTPS"] = Field(
-        default="HTTP",
-        description="HTTP or HTTPS towards serviceRef. HTTPS does not verify the pod's certificate, as the kubelet's "
-        "own probes do not. Default: HTTP.",
-    )
+    scheme: Scheme = "HTTP"
     method: Literal["GET", "HEAD"] = Field(default="GET", description="Request method, GET or HEAD. Default: GET.")
     success_codes: Annotated[str, patterned(_CODES, _CODES_MESSAGE, max_length=7)] = Field(
         default="200-399",
@@ -128,21 +108,7 @@ class Comparison(StrEnum):
 class PrometheusTarget(ApiType):
     """A query to a Prometheus server; the target is healthy while every sample is on the right side of a threshold."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                {
-                    "rule": "has(self.serviceRef) != has(self.url)",
-                    "message": "set exactly one of serviceRef (a Service of this namespace) and url",
-                },
-                {
-                    "rule": "!has(self.url) || self.path == '/'",
-                    "message": "path goes with serviceRef; write the path into url instead",
-                    "fieldPath": ".path",
-                },
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": ENDPOINT_RULES})
 
     service_ref: ServiceRef | None = Field(
         default=None,
@@ -159,11 +125,7 @@ class PrometheusTarget(ApiType):
         description="Path before /api/v1/query at serviceRef, where Prometheus has a route prefix. Default: /. "
         "Example: /prometheus.",
     )
-    scheme: Literal["HTTP", "HTTPS"] = Field(
-        default="HTTP",
-        description="HTTP or HTTPS towards serviceRef. HTTPS does not verify the pod's certificate, as the kubelet's "
-        "own probes do not. Default: HTTP.",
-    )
+    scheme: Scheme = "HTTP"
     query: Annotated[str, Field(min_length=1, max_length=2048)] = Field(
         description="PromQL instant query. It should yield few samples: an answer above 64 KiB is an error. No sample, "
         "or NaN, is an error, which never moves the breaker. Example: sum(rate(errors_total[1m])).",

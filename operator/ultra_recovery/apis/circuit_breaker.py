@@ -31,10 +31,10 @@ from ultra_recovery.apis.breaker_target import (
     Comparison,
     HttpTarget,
     PrometheusTarget,
-    ServiceRef,
     TcpTarget,
     WorkloadTarget,
 )
+from ultra_recovery.apis.endpoint import ServiceRef
 from ultra_recovery.apis.meta import ApiType, Condition, Seconds, Timestamp, readable
 
 

@@ -1,4 +1,4 @@
-"""An HTTP endpoint that the operator calls on a user's behalf: a Service of the namespace, or an allowed address."""
+"""Where requests go: a Service of the namespace, or an allowed address. Probes and calls share it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.config import JsonValue
 
-from ultra_recovery.apis.circuit_breaker import ServiceRef
-from ultra_recovery.apis.meta import ApiType, patterned
+from ultra_recovery.apis.meta import ApiType, LabelName, patterned
 
-_URL = r"^https?://[A-Za-z0-9\[][^\s@#]*$"
+URL = r"^https?://[A-Za-z0-9\[][^\s@#]*$"
 _URL_MESSAGE = "must be an absolute http or https address without user, password or fragment, such as https://host/hook"
-_PATH = r"^/[^\s#]*$"
+PATH = r"^/[^\s#]*$"
 _PATH_MESSAGE = "must start with '/' and contain neither spaces nor '#', such as /hook"
 
 ENDPOINT_RULES: list[JsonValue] = [
@@ -28,6 +27,23 @@ ENDPOINT_RULES: list[JsonValue] = [
 ]
 
 
+Scheme = Annotated[
+    Literal["HTTP", "HTTPS"],
+    Field(
+        description="HTTP or HTTPS towards serviceRef. HTTPS does not verify the pod's certificate, as the kubelet's "
+        "own probes do not. Default: HTTP."
+    ),
+]
+"""How a Service is spoken to."""
+
+
+class ServiceRef(ApiType):
+    """A Service of the object's own namespace."""
+
+    name: LabelName = Field(description="Name of a Service in the object's own namespace. Example: orders.")
+    port: int = Field(ge=1, le=65535, description="Port number of the Service, 1 to 65535. Example: 8080.")
+
+
 class HttpEndpoint(ApiType):
     """Where a request goes. Redirects are never followed, and no credential of the operator goes along."""
 
@@ -36,16 +52,12 @@ class HttpEndpoint(ApiType):
         description="Service of the policy's own namespace; the request goes to one of its ready pods. "
         "Its endpoints must be pods of this namespace.",
     )
-    url: Annotated[str, patterned(_URL, _URL_MESSAGE, max_length=1024)] | None = Field(
+    url: Annotated[str, patterned(URL, _URL_MESSAGE, max_length=1024)] | None = Field(
         default=None,
         description="Absolute http or https address. Works only where the administrator's allow-list permits it "
         "(setting ULTRA_PROBE_ALLOW). Example: https://alerts.example.com/recovery.",
     )
-    path: Annotated[str, patterned(_PATH, _PATH_MESSAGE, max_length=1024)] = Field(
+    path: Annotated[str, patterned(PATH, _PATH_MESSAGE, max_length=1024)] = Field(
         default="/", description="Path and query of the request to serviceRef. Default: /. Example: /admin/reset-pool."
     )
-    scheme: Literal["HTTP", "HTTPS"] = Field(
-        default="HTTP",
-        description="HTTP or HTTPS towards serviceRef. HTTPS does not verify the pod's certificate, as the kubelet's "
-        "own probes do not. Default: HTTP.",
-    )
+    scheme: Scheme = "HTTP"
