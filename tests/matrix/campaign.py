@@ -39,7 +39,7 @@ SHORT = Form(
     kills=3,
     wire=False,
     watch_faults=(WatchFault.FREEZE, WatchFault.GONE, WatchFault.HIDE_DELETED),
-    frozen=("evict one", "reset"),
+    frozen=("evict one", "disruption budget"),
 )
 FULL = Form(kills=1, wire=True, watch_faults=tuple(WatchFault))
 NOTHING = Form(kills=0, wire=False, watch_faults=())

@@ -30,7 +30,7 @@ def test_the_short_form_kills_at_every_third_request_and_has_each_kind_of_fault(
 
 def test_the_short_form_waits_for_frozen_watches_with_few_run_kinds_only():
     frozen = [item.name for item in RUN_KINDS if Fault(watch=WatchFault.FREEZE) in plan(SHORT, 7, item)]
-    assert frozen == ["evict one", "reset"]
+    assert frozen == ["evict one", "disruption budget"]
 
 
 def test_run_kinds_have_names_of_their_own():
