@@ -60,6 +60,12 @@ test: lint ## Everything: lint, then all tests on a cluster, made for them if th
 drill: $(READY) ## The crash matrix in full: kill the operator at every request that changes something
 	@$(CLUSTER) run -- $(BIN)/python -m tests.matrix $(ARGS)
 
+.PHONY: explore
+explore: $(READY) ## Let property tests and the fuzz of objects look for what nobody has thought of (an hour)
+	@$(CLUSTER) run -- $(BIN)/pytest --hypothesis-profile=deep --timeout 7200 tests/unit/core/test_run_machine.py \
+		tests/unit/core/test_breaker_machine.py tests/unit/core/test_dry_run_agrees.py \
+		tests/integration/test_fuzz_objects.py $(ARGS)
+
 .PHONY: demo
 demo: $(READY) ## Show the product at work on a cluster, which stays up
 	@$(CLUSTER) up
