@@ -25,11 +25,16 @@ class Toolbox:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One effect to be carried out or looked at, with the run and the rung it belongs to."""
+    """One effect to be carried out or looked at, with the run and the rung it belongs to.
+
+    Attributes:
+        repeated: an earlier attempt may have done it, though nobody knows: its answer or its record was lost.
+    """
 
     run: Run
     rung: Step
     effect: EffectStatus
+    repeated: bool = False
 
     @property
     def namespace(self) -> str:

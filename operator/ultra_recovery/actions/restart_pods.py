@@ -99,14 +99,18 @@ class RestartPodsAction:
     async def perform(self, errand: Errand, tools: Toolbox) -> Sighting:
         """Evict the pod.
 
+        A pod that is gone at the first attempt was removed by somebody else. At a repeated one it was most likely our
+        own earlier attempt: it counts as ours, so that no attempt and no budget is forgotten.
+
         Raises:
             ApiError: as Cluster.evict; a pod that is gone already is no error.
         """
         effect = errand.effect
+        gone = EffectOutcome.EVICTED if errand.repeated else EffectOutcome.GONE
         try:
             await tools.cluster.evict(Key(Kind.POD, errand.namespace, effect.object), effect.id)
         except NotFound:
-            return Sighting(EffectOutcome.GONE)
+            return Sighting(gone)
         except Conflict as error:
-            return Sighting(EffectOutcome.GONE, message=str(error))
+            return Sighting(gone, message=str(error))
         return Sighting(EffectOutcome.EVICTED)

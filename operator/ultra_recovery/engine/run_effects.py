@@ -34,11 +34,13 @@ class RunEffects:
         self._leadership = leadership
         self._clock = clock
         self._refused: dict[str, Refusal] = {}
+        self._turned_away: set[str] = set()
 
     def forget(self, run_uid: str | None = None) -> None:
         """Forget what was refused, of one run or of all: another leader may have acted meanwhile."""
         if run_uid is None:
             self._refused.clear()
+            self._turned_away.clear()
         else:
             self._refused.pop(run_uid, None)
 
@@ -65,8 +67,14 @@ class RunEffects:
                     seen[effect.id] = found
         return seen
 
-    async def perform(self, run: Run, performer: Performer, effect: EffectStatus) -> Sighting:
+    async def perform(self, run: Run, performer: Performer, effect: EffectStatus, *, fresh: bool) -> Sighting:
         """Carry out one effect. Its intent is written; the fence is asked right before it.
+
+        Args:
+            run: the run.
+            performer: the action of its current step.
+            effect: the effect.
+            fresh: its intent was written just now, so nobody can have tried it before.
 
         Raises:
             NotLeader: this process may not act now.
@@ -75,12 +83,16 @@ class RunEffects:
         plan = run.status.plan
         if plan is None:
             raise ValueError("a run without a plan has no effects")
-        errand = Errand(run, plan.ladder[len(run.status.steps) - 1], effect)
+        repeated = not fresh and effect.id not in self._turned_away
+        self._turned_away.discard(effect.id)
+        errand = Errand(run, plan.ladder[len(run.status.steps) - 1], effect, repeated)
         try:
             sighting = await performer.perform(errand, self._tools)
         except _FOR_GOOD as error:
             sighting = Sighting(EffectOutcome.FAILED, message=str(error))
         except ApiError as error:
+            if isinstance(error, Busy):
+                self._turned_away.add(effect.id)
             self._refuse(run, error)
             return Sighting()
         self._refused.pop(run.meta.uid, None)

@@ -83,7 +83,7 @@ class Runs:
             answer = advance(self._gatherer.run(run, self._leadership.check(), held), find_action, now)
             wrote = await self._write(run, answer.status)
             if answer.effect is not None:
-                delay = await self._perform(key, answer.effect)
+                delay = await self._perform(key, answer.effect, fresh=wrote)
                 if delay is not None:
                     return delay
                 continue
@@ -133,13 +133,13 @@ class Runs:
                 self.on_change(stored)
         return True
 
-    async def _perform(self, key: Key, effect: EffectStatus) -> float | None:
+    async def _perform(self, key: Key, effect: EffectStatus, *, fresh: bool) -> float | None:
         """Carry out one effect and write what came of it; seconds to the next look if that is not known yet."""
         run = self._table.get(key)
         performer = self._performer(run) if isinstance(run, Run) else None
         if not isinstance(run, Run) or performer is None:
             return None
-        sighting = await self._effects.perform(run, performer, effect)
+        sighting = await self._effects.perform(run, performer, effect, fresh=fresh)
         if sighting.outcome is None:
             refused = self._effects.refused(run) is not None
             return None if refused else _UNDER_WAY

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.engine.world import NS, World
-from ultra_recovery.apis.run_status import RunPhase
+from ultra_recovery.adapters.memory import Request
+from ultra_recovery.apis.run_status import EffectOutcome, RunPhase
 from ultra_recovery.core.errors import Conflict
 from ultra_recovery.core.objects import Key, Kind
 from ultra_recovery.core.probe import Outcome
@@ -100,3 +101,29 @@ async def test_a_leader_that_died_before_the_breaker_heard_of_the_proof_costs_no
         await world.until(lambda: world.read_breaker().status.state == "Closed")
         await world.clock.sleep(60)
     assert len(world.runs()) == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.DEPLOYMENT, Kind.STATEFUL_SET])
+async def test_an_eviction_whose_record_was_refused_counts_as_ours_although_the_pod_is_gone_when_it_is_repeated(kind):
+    world = World()
+    make = world.workloads.deployment if kind is Kind.DEPLOYMENT else world.workloads.stateful_set
+    web = make(NS, "web", 3)
+    world.workloads.terminate_after = 0.0
+    world.policy(targetRef={"kind": kind.value, "name": "web"})
+    async with world.operator() as api:
+        await world.clock.sleep(5)
+        api.latency = 0.2
+        world.workloads.set_ready(world.workloads.pods(web)[0], False)
+        await world.until(lambda: bool(world.runs()))
+        # What happens from now on is seen late, and the record of the eviction is refused.
+        world.store.watch_delay = 3.0
+
+        def is_outcome(request: Request) -> bool:
+            evicted = any(item.verb == "evict" for item in api.requests)
+            return request.kind == Kind.RUN and request.verb == "status" and evicted
+
+        api.faults.fail_at(1, match=is_outcome)
+        await world.until(lambda: world.runs()[0].completed)
+    run = world.runs()[0]
+    assert [effect.outcome for effect in run.status.steps[0].effects] == [EffectOutcome.EVICTED]
+    assert run.had_effect
