@@ -5,6 +5,7 @@ Guarded: the Job's name follows from the run and the step, so creating it twice 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 
@@ -108,11 +109,9 @@ class RunJobAction:
             environment=environment(errand),
             deadline_seconds=max(int(errand.rung.timeout.total_seconds()), 1),
         )
-        try:
+        # It exists where an earlier attempt created it and its answer was lost, or its writer died.
+        with contextlib.suppress(AlreadyExists):
             await tools.jobs.create_job(errand.namespace, document)
-        except AlreadyExists:
-            # An earlier attempt created it and its answer was lost, or its writer died.
-            return Sighting(EffectOutcome.CREATED)
         return Sighting(EffectOutcome.CREATED)
 
 

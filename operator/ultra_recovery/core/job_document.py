@@ -15,7 +15,6 @@ from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import SpecError
 from ultra_recovery.core.objects import Pod, Terminated
 
-ENVIRONMENT_PREFIX = "RECOVERY_"
 MAX_VARIABLES = 32
 MAX_VALUE = 1024
 """Characters of a value."""

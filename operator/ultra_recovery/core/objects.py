@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from ultra_recovery.apis.action import Step
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec, CircuitBreakerStatus
 from ultra_recovery.apis.meta import API_VERSION
 from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
@@ -140,6 +141,12 @@ class Run:
     def had_effect(self) -> bool:
         """Whether any step of the run had an effect on the target: that makes it an attempt."""
         return any(step.effect_count for step in self.status.steps)
+
+    @property
+    def current_rung(self) -> Step | None:
+        """The rung of its plan that the latest step carries out; None before the first."""
+        plan, steps = self.status.plan, self.status.steps
+        return plan.ladder[len(steps) - 1] if plan is not None and steps else None
 
 
 @dataclass(frozen=True, slots=True)

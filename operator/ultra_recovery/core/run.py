@@ -168,8 +168,8 @@ def _running(facts: RunFacts, find_planner: FindPlanner, now: datetime) -> Advan
     if workload is None or workload.meta.deleting or (status.target and workload.meta.uid != status.target.uid):
         message = "the target was deleted, or recreated under the same name"
         return Advance(record.finish(status, RunPhase.CANCELLED, Reason.TARGET_GONE, message, now))
-    plan = status.plan
-    planner = find_planner(plan.ladder[len(status.steps) - 1].action) if plan is not None and status.steps else None
+    rung = facts.run.current_rung
+    planner = find_planner(rung.action) if rung is not None else None
     if planner is None:
         message = "this version of the operator does not know the action of the current step"
         return Advance(record.finish(status, RunPhase.ERROR, Reason.INVALID_SPEC, message, now))

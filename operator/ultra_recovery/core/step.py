@@ -32,10 +32,9 @@ def advance_step(facts: RunFacts, planner: Planner, stop: Problem | None, now: d
         stop: why the run shall stop, if somebody wants that.
         now: the present.
     """
-    status = facts.run.status
-    if status.plan is None or not status.steps:
+    status, rung = facts.run.status, facts.run.current_rung
+    if status.plan is None or rung is None:
         raise ValueError("a running run has a plan and a step")
-    rung = status.plan.ladder[len(status.steps) - 1]
     here = Here(facts, planner, status.plan, rung, status.steps[-1], stop, now)
     if status.phase is RunPhase.AWAITING_APPROVAL:
         return awaiting_approval(here)

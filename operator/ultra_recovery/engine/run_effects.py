@@ -54,10 +54,9 @@ class RunEffects:
         Raises:
             ApiError: something could not be read; without it nothing can be decided.
         """
-        plan, steps = run.status.plan, run.status.steps
-        if plan is None or not steps or steps[-1].state not in (StepState.ACTING, StepState.UNDOING):
+        rung, steps = run.current_rung, run.status.steps
+        if rung is None or steps[-1].state not in (StepState.ACTING, StepState.UNDOING):
             return {}
-        rung = plan.ladder[len(steps) - 1]
         performer = find_action(rung.action)
         seen: dict[str, object] = {}
         for effect in steps[-1].effects if performer else ():
@@ -80,12 +79,12 @@ class RunEffects:
             NotLeader: this process may not act now.
         """
         self._leadership.check()
-        plan = run.status.plan
-        if plan is None:
-            raise ValueError("a run without a plan has no effects")
+        rung = run.current_rung
+        if rung is None:
+            raise ValueError("a run without a step has no effects")
         repeated = not fresh and effect.id not in self._turned_away
         self._turned_away.discard(effect.id)
-        errand = Errand(run, plan.ladder[len(run.status.steps) - 1], effect, repeated)
+        errand = Errand(run, rung, effect, repeated)
         try:
             sighting = await performer.perform(errand, self._tools)
         except _FOR_GOOD as error:

@@ -77,10 +77,8 @@ def _step_state(run: Run) -> StepState | None:
 
 
 def _touched(run: Run) -> list[Key]:
-    plan, steps = run.status.plan, run.status.steps
-    if plan is None or not steps:
-        return []
-    return [Key(Kind.BREAKER, run.meta.key.namespace, name) for name in _breakers(plan.ladder[len(steps) - 1])]
+    rung = run.current_rung
+    return [Key(Kind.BREAKER, run.meta.key.namespace, name) for name in _breakers(rung)] if rung is not None else []
 
 
 def _breakers(rung: Step) -> Sequence[str]:

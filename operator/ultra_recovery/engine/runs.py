@@ -152,8 +152,8 @@ class Runs:
 
     @staticmethod
     def _performer(run: Run) -> Performer | None:
-        plan, steps = run.status.plan, run.status.steps
-        return find_action(plan.ladder[len(steps) - 1].action) if plan is not None and steps else None
+        rung = run.current_rung
+        return find_action(rung.action) if rung is not None else None
 
 
 def _nobody(run: Run) -> None:
