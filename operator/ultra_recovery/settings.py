@@ -29,6 +29,10 @@ class Settings:
         budget_workload: ULTRA_BUDGET_WORKLOAD. Runs with an effect on one workload within an hour. Default: 6.
         budget_namespace: ULTRA_BUDGET_NAMESPACE. Likewise in one namespace. Default: 30.
         budget_cluster: ULTRA_BUDGET_CLUSTER. Likewise in the whole cluster. Default: 120.
+        image: ULTRA_IMAGE. The operator's own image, which Jobs of database actions run. Default: none, and database
+            actions say so.
+        service_account: ULTRA_SERVICE_ACCOUNT. Name of the operator's ServiceAccount, for the manifests that grant it
+            a Secret. Default: ultra-recovery.
         ops_port: ULTRA_OPS_PORT. Port of /metrics, /livez and /readyz. Default: 8080.
         log_level: ULTRA_LOG_LEVEL. DEBUG, INFO, WARNING or ERROR. Default: INFO.
         kubeconfig: KUBECONFIG. Used only outside a pod. Default: the usual place.
@@ -43,6 +47,8 @@ class Settings:
     budget_workload: int
     budget_namespace: int
     budget_cluster: int
+    image: str
+    service_account: str
     ops_port: int
     log_level: str
     kubeconfig: str | None
@@ -64,6 +70,8 @@ class Settings:
             budget_workload=_count(environment, "ULTRA_BUDGET_WORKLOAD", 6),
             budget_namespace=_count(environment, "ULTRA_BUDGET_NAMESPACE", 30),
             budget_cluster=_count(environment, "ULTRA_BUDGET_CLUSTER", 120),
+            image=environment.get("ULTRA_IMAGE", ""),
+            service_account=environment.get("ULTRA_SERVICE_ACCOUNT") or "ultra-recovery",
             ops_port=_port(environment, "ULTRA_OPS_PORT", "8080"),
             log_level=_level(environment),
             kubeconfig=environment.get("KUBECONFIG") or None,

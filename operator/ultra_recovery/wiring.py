@@ -9,9 +9,11 @@ import signal
 
 from ultra_recovery import __version__
 from ultra_recovery.adapters.clock import SystemClock, SystemRandom
+from ultra_recovery.adapters.database.locator import DatabaseLocator
 from ultra_recovery.adapters.http.address import AddressPolicy, parse_rules
 from ultra_recovery.adapters.http.caller import HttpCaller
 from ultra_recovery.adapters.http.messenger import WebhookMessenger
+from ultra_recovery.adapters.http.resolve import Resolver
 from ultra_recovery.adapters.http.transport import Transport
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
 from ultra_recovery.adapters.kubernetes.connection import Connection
@@ -19,6 +21,7 @@ from ultra_recovery.adapters.kubernetes.events import EventSink
 from ultra_recovery.adapters.kubernetes.jobs import KubernetesJobs
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases
 from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
+from ultra_recovery.adapters.kubernetes.secrets import KubernetesSecrets
 from ultra_recovery.adapters.kubernetes.version import missing_crds
 from ultra_recovery.adapters.logs import LogSink, configure_logging
 from ultra_recovery.adapters.metrics import MetricsSink
@@ -73,6 +76,7 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     sinks: list[Sink] = [events, metrics, LogSink()]
     cluster = KubernetesCluster(connection)
     caller = HttpCaller(table, policy, clock, user_agent)
+    secrets = KubernetesSecrets(connection, clock, settings.service_account, settings.namespace)
     world = World(
         objects=objects,
         cluster=cluster,
@@ -80,10 +84,12 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
         jobs=KubernetesJobs(connection),
         caller=caller,
         messenger=messenger,
+        databases=DatabaseLocator(table, policy, Resolver(table, policy), secrets),
         prober=prober,
         sinks=sinks,
         clock=clock,
         random=SystemRandom(),
+        image=settings.image,
     )
     limits = ClusterLimits(
         settings.paused, settings.budget_workload, settings.budget_namespace, settings.budget_cluster

@@ -9,18 +9,24 @@ from ultra_recovery.apis.action import Step
 from ultra_recovery.apis.run_status import EffectStatus
 from ultra_recovery.core.action import Planner, Sighting
 from ultra_recovery.core.objects import Run
-from ultra_recovery.ports import Caller, Cluster, Jobs, Messenger, View
+from ultra_recovery.ports import Caller, Cluster, Databases, Jobs, Messenger, View
 
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """The ports that actions act through."""
+    """The ports that actions act through.
+
+    Attributes:
+        image: our own image, for Jobs; "" where it is not known.
+    """
 
     view: View
     cluster: Cluster
     jobs: Jobs
     caller: Caller
     messenger: Messenger
+    databases: Databases
+    image: str
 
 
 @dataclass(frozen=True, slots=True)

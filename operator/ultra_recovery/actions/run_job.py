@@ -9,21 +9,16 @@ import contextlib
 import re
 from collections.abc import Mapping
 
+from ultra_recovery.actions.job_watch import CREATE_JOB, UNDO_JOB, job_labels, observe_job
 from ultra_recovery.actions.performer import Errand, Toolbox
 from ultra_recovery.apis.action import Action
-from ultra_recovery.apis.meta import POLICY_LABEL, RUN_LABEL, STEP_LABEL
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus
 from ultra_recovery.core.action import EffectClass, Proposal, Settlement, Sighting, StepView, Traits
 from ultra_recovery.core.errors import AlreadyExists, SpecError
-from ultra_recovery.core.job_document import JobResult, JobState, job_document, job_result
-from ultra_recovery.core.naming import job_name, label_value
-from ultra_recovery.core.objects import Kind, Pod
+from ultra_recovery.core.job_document import JobResult, JobState, job_document
+from ultra_recovery.core.naming import job_name
 from ultra_recovery.core.step_gates import ActionClass
-
-CREATE_JOB = "CreateJob"
-UNDO_JOB = "UndoJob"
-_JOB_LABEL = "batch.kubernetes.io/job-name"
 
 
 class RunJobAction:
@@ -79,13 +74,7 @@ class RunJobAction:
         Raises:
             ApiError: it cannot be read.
         """
-        job = await tools.jobs.read_job(errand.namespace, errand.effect.object)
-        pods = [
-            pod
-            for pod in tools.view.select(Kind.POD, errand.namespace)
-            if isinstance(pod, Pod) and pod.meta.labels.get(_JOB_LABEL) == errand.effect.object
-        ]
-        return job_result(job, pods)
+        return await observe_job(errand, tools)
 
     async def perform(self, errand: Errand, tools: Toolbox) -> Sighting:
         """Create the Job.
@@ -105,7 +94,7 @@ class RunJobAction:
         document = job_document(
             cron_job,
             name=effect.object,
-            labels=_labels(errand),
+            labels=job_labels(errand),
             environment=environment(errand),
             deadline_seconds=max(int(errand.rung.timeout.total_seconds()), 1),
         )
@@ -113,15 +102,6 @@ class RunJobAction:
         with contextlib.suppress(AlreadyExists):
             await tools.jobs.create_job(errand.namespace, document)
         return Sighting(EffectOutcome.CREATED)
-
-
-def _labels(errand: Errand) -> dict[str, str]:
-    run = errand.run
-    return {
-        POLICY_LABEL: label_value(run.spec.policy_name if run.spec else ""),
-        RUN_LABEL: label_value(run.meta.key.name),
-        STEP_LABEL: errand.rung.name,
-    }
 
 
 def environment(errand: Errand) -> Mapping[str, str]:

@@ -57,8 +57,9 @@ class TargetProber:
         self._slots = slots
         self._clock = clock
 
-    async def probe(self, namespace: str, target: BreakerTarget, within: float) -> ProbeResult:
+    async def probe(self, namespace: str, target: BreakerTarget, within: float, breaker: str = "") -> ProbeResult:
         """Probe a target once."""
+        del breaker
         try:
             if target.workload is not None:
                 return self._workload.probe(namespace, target.workload)

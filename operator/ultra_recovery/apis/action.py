@@ -9,6 +9,14 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonValue
 
+from ultra_recovery.apis.database_action import (
+    CloseStaleConnections,
+    DatabaseAction,
+    EndLongQueries,
+    RaisePoolSize,
+    ReconnectDatabase,
+    RefreshPool,
+)
 from ultra_recovery.apis.endpoint import ENDPOINT_RULES, HttpEndpoint
 from ultra_recovery.apis.meta import ApiType, HalfMinute, Hours, LabelName, ObjectName, Seconds, patterned, readable
 
@@ -33,9 +41,10 @@ class CustomClass(StrEnum):
 class RestartPods(ApiType):
     """Restart pods by rolling eviction: one at a time, PodDisruptionBudgets honoured, the template left alone."""
 
-    pods: Literal["Unhealthy", "All"] = Field(
+    pods: Literal["Unhealthy", "Offending", "All"] = Field(
         default="Unhealthy",
-        description="Unhealthy: the pods for which podUnhealthy fires. All: every pod of the target. "
+        description="Unhealthy: the pods for which podUnhealthy fires. Offending: the pod that holds most of the "
+        "sessions which the last database step found at fault, by that step's evidence. All: every pod of the target. "
         "Default: Unhealthy.",
     )
 
@@ -129,9 +138,11 @@ class Action(ApiType):
         json_schema_extra={
             "x-kubernetes-validations": [
                 {
-                    "rule": "[has(self.restartPods), has(self.runJob), has(self.callHook), has(self.notify)]"
-                    ".filter(x, x).size() == 1",
-                    "message": "set exactly one kind of action: restartPods, runJob, callHook or notify",
+                    "rule": "[has(self.restartPods), has(self.runJob), has(self.callHook), has(self.notify), "
+                    "has(self.reconnectDatabase), has(self.refreshPool), has(self.closeStaleConnections), "
+                    "has(self.endLongQueries), has(self.raisePoolSize)].filter(x, x).size() == 1",
+                    "message": "set exactly one kind of action: restartPods, runJob, callHook, notify, "
+                    "reconnectDatabase, refreshPool, closeStaleConnections, endLongQueries or raisePoolSize",
                 }
             ]
         }
@@ -149,6 +160,44 @@ class Action(ApiType):
     notify: Notify | None = Field(
         default=None, description="Tell people by an Event and a webhook; nothing is verified after it."
     )
+    reconnect_database: ReconnectDatabase | None = Field(
+        default=None, description="Reach the server again, mend a pooler that still refuses, and prove it."
+    )
+    refresh_pool: RefreshPool | None = Field(
+        default=None, description="Give the application fresh connections, one measure after the other."
+    )
+    close_stale_connections: CloseStaleConnections | None = Field(
+        default=None, description="End sessions that hold a transaction open and do nothing."
+    )
+    end_long_queries: EndLongQueries | None = Field(
+        default=None, description="Cancel statements that run for too long."
+    )
+    raise_pool_size: RaisePoolSize | None = Field(
+        default=None, description="Let more connections through for a while, within the budget of the server."
+    )
+
+    @property
+    def database(self) -> DatabaseAction | None:
+        """The action on a database, if it is one."""
+        return (
+            self.reconnect_database
+            or self.refresh_pool
+            or self.close_stale_connections
+            or self.end_long_queries
+            or self.raise_pool_size
+        )
+
+    @property
+    def has_undo(self) -> bool:
+        """Whether what the action does may have to be taken back when it was not verified."""
+        own = self.run_job is not None and self.run_job.undo is not None
+        return own or self.raise_pool_size is not None or self.reconnect_database is not None
+
+    @property
+    def breaker(self) -> str | None:
+        """The breaker of the dependency that the action touches, if it names one."""
+        part = self.database or self.run_job or self.call_hook
+        return part.breaker if part is not None else None
 
 
 class AllowWhileOpen(ApiType):
@@ -161,7 +210,7 @@ class AllowWhileOpen(ApiType):
     ] = Field(
         default_factory=list,
         description="Only while the breaker is Open for one of these reasons, as in its status.reason; empty: for any. "
-        "Default: []. Example: [ProbeFailed].",
+        "Default: []. Example: [Exhausted].",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a breaker watches: HTTP, TCP, a Prometheus query, a workload's own readiness, or what callers report."""
+"""What a breaker watches: HTTP, TCP, a database, a Prometheus query, a workload's readiness, or what callers report."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from ultra_recovery.apis.breaker_reports import ExternalTarget
+from ultra_recovery.apis.database import ADDRESS, ADDRESS_MESSAGE, MysqlTarget, PostgresTarget
 from ultra_recovery.apis.endpoint import ENDPOINT_RULES, PATH, URL, Scheme, ServiceRef
 from ultra_recovery.apis.meta import ApiType, ObjectName, Percent, patterned
 
@@ -21,10 +22,6 @@ _BASE_URL_MESSAGE = (
 )
 _BASE_PATH = r"^/[^\s#?]*$"
 _BASE_PATH_MESSAGE = "must start with '/' and contain neither spaces nor '#' nor '?', such as /prometheus"
-_PORT = r"(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
-_HOST = r"([A-Za-z0-9][-.A-Za-z0-9]*|\[[0-9A-Fa-f:.]+\])"
-_ADDRESS = rf"^{_HOST}:{_PORT}$"
-_ADDRESS_MESSAGE = "must be host:port with a port from 1 to 65535, such as db.example.com:5432 or [2001:db8::1]:5432"
 _NUMBER = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
 _NUMBER_MESSAGE = "must be a decimal number in quotes, such as '0.05' or '100'"
 _CODES = r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$"
@@ -89,7 +86,7 @@ class TcpTarget(ApiType):
         description="Service of the breaker's own namespace; the probe goes to one of its ready pods, in turn. "
         "Its endpoints must be pods of this namespace.",
     )
-    address: Annotated[str, patterned(_ADDRESS, _ADDRESS_MESSAGE, max_length=270)] | None = Field(
+    address: Annotated[str, patterned(ADDRESS, ADDRESS_MESSAGE, max_length=270)] | None = Field(
         default=None,
         description="Host and port. Works only where the administrator's allow-list permits it (setting "
         "ULTRA_PROBE_ALLOW). Example: db.example.com:5432.",
@@ -160,8 +157,8 @@ class BreakerTarget(ApiType):
             "x-kubernetes-validations": [
                 {
                     "rule": "[has(self.http), has(self.tcp), has(self.prometheus), has(self.workload), "
-                    "has(self.external)].filter(x, x).size() == 1",
-                    "message": "set exactly one target: http, tcp, prometheus, workload or external",
+                    "has(self.postgres), has(self.mysql), has(self.external)].filter(x, x).size() == 1",
+                    "message": "set exactly one target: http, tcp, prometheus, workload, postgres, mysql or external",
                 }
             ]
         }
@@ -179,15 +176,27 @@ class BreakerTarget(ApiType):
     workload: WorkloadTarget | None = Field(
         default=None, description="A Deployment or StatefulSet of this namespace, judged by its ready replicas."
     )
+    postgres: PostgresTarget | None = Field(
+        default=None, description="A PostgreSQL server, judged by a login and a query, with the figures of its pool."
+    )
+    mysql: MysqlTarget | None = Field(
+        default=None,
+        description="A MySQL or MariaDB server, judged by a login and a query, with the figures of its connections.",
+    )
     external: ExternalTarget | None = Field(
         default=None,
         description="Nothing is probed: callers report how their calls went, through the recovery API. Example: {}.",
     )
 
     @property
+    def server(self) -> PostgresTarget | MysqlTarget | None:
+        """The database server, if it is one."""
+        return self.postgres or self.mysql
+
+    @property
     def kind(self) -> str:
         """The name of the kind that is set; "unknown" for one of a newer version."""
-        for name in ("http", "tcp", "prometheus", "workload", "external"):
+        for name in ("http", "tcp", "prometheus", "workload", "postgres", "mysql", "external"):
             if getattr(self, name) is not None:
                 return name
         return "unknown"

@@ -34,6 +34,7 @@ from ultra_recovery.apis.breaker_target import (
     TcpTarget,
     WorkloadTarget,
 )
+from ultra_recovery.apis.database import MysqlTarget, PoolerFigures, PoolFigures, PostgresTarget
 from ultra_recovery.apis.endpoint import ServiceRef
 from ultra_recovery.apis.meta import ApiType, Condition, Seconds, Timestamp, readable
 
@@ -88,7 +89,8 @@ class CircuitBreakerSpec(ApiType):
     )
 
     target: BreakerTarget = Field(
-        description="The dependency: exactly one of http, tcp, prometheus and workload, which are probed, and external."
+        description="The dependency: exactly one of http, tcp, prometheus, workload, postgres and mysql, which are "
+        "probed, and external."
     )
     probe: ProbeSpec = Field(
         default_factory=ProbeSpec,
@@ -205,6 +207,9 @@ class CircuitBreakerStatus(ApiType):
     window: WindowStatus | None = Field(
         default=None, description="Figures of spec.window; absent while no call in it failed or was slow."
     )
+    pool: PoolFigures | None = Field(
+        default=None, description="Connections of a database, as its latest good probe saw them; absent for others."
+    )
     reporters: Reporters | None = Field(
         default=None,
         description="What callers report of an external target, one entry each; written by the reporters alone.",
@@ -237,9 +242,13 @@ __all__ = [
     "CountWindow",
     "ExternalTarget",
     "HttpTarget",
+    "MysqlTarget",
     "OverrideSpec",
     "OverrideState",
     "OverrideStatus",
+    "PoolFigures",
+    "PoolerFigures",
+    "PostgresTarget",
     "ProbeSpec",
     "PrometheusTarget",
     "ReportOutcome",

@@ -49,6 +49,9 @@ class Reason(StrEnum):
     RECOVERY_VERIFIED = "RecoveryVerified"
     RESET = "Reset"
     TARGET_CHANGED = "TargetChanged"
+    EXHAUSTED = "Exhausted"
+    CREDENTIALS_REFUSED = "CredentialsRefused"
+    WRONG_NODE = "WrongNode"
     # Enforcement
     ENFORCED = "Enforced"
     PROGRESSING = "Progressing"
@@ -57,6 +60,10 @@ class Reason(StrEnum):
     TARGET_NOT_ALLOWED = "TargetNotAllowed"
     TARGET_INVALID = "TargetInvalid"
     BREAKER_NOT_FOUND = "BreakerNotFound"
+    SECRET_NOT_FOUND = "SecretNotFound"
+    SECRET_INVALID = "SecretInvalid"
+    SECRET_NOT_ALLOWED = "SecretNotAllowed"
+    SECRET_FORBIDDEN = "SecretForbidden"
     # Decisions and gates
     HEALTHY = "Healthy"
     PENDING_TRIGGER = "PendingTrigger"
@@ -167,6 +174,9 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.RECOVERY_VERIFIED: "A recovery step was verified by fresh probes, so the trial begins early.",
     Reason.RESET: "Somebody reset the object by annotation.",
     Reason.TARGET_CHANGED: "The breaker's spec.target was changed, or a run's target was rolled out meanwhile.",
+    Reason.EXHAUSTED: "The server answers, but has no connection left for this user.",
+    Reason.CREDENTIALS_REFUSED: "The server refuses the user, its password, or the database; asking again is no use.",
+    Reason.WRONG_NODE: "The server is read-only: after a failover the address may still lead to the old node.",
     Reason.ENFORCED: "The object is valid and the operator acts on it.",
     Reason.PROGRESSING: "The operator is working on this object.",
     Reason.INVALID_SPEC: "The spec cannot be read by this version of the operator; the message names the field.",
@@ -174,6 +184,10 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.TARGET_NOT_ALLOWED: "The target's address is forbidden, or not on the administrator's allow-list.",
     Reason.TARGET_INVALID: "The target exists but cannot be used as the spec says.",
     Reason.BREAKER_NOT_FOUND: "A breaker that the policy names does not exist in this namespace.",
+    Reason.SECRET_NOT_FOUND: "A Secret or ConfigMap that the object names does not exist in this namespace.",
+    Reason.SECRET_INVALID: "A Secret or ConfigMap that the object names lacks a key that is needed.",
+    Reason.SECRET_NOT_ALLOWED: "The Secret's owner has not named this breaker in its annotation allow-breakers.",
+    Reason.SECRET_FORBIDDEN: "The operator may not read the Secret; the message prints the Role that grants it.",
     Reason.HEALTHY: "No trigger fires.",
     Reason.PENDING_TRIGGER: "A trigger's condition holds, but not yet for as long as its `for` asks.",
     Reason.RUN_STARTED: "A recovery run was started.",

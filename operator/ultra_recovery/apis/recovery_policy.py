@@ -39,12 +39,40 @@ class Mode(StrEnum):
     PAUSED = "Paused"
 
 
+class AppPool(ApiType):
+    """The pool of connections in every pod of the target, as its own configuration says."""
+
+    size: int = Field(
+        default=5, ge=1, le=1000, description="Connections that a pod keeps, 1 to 1000 (pool_size). Default: 5."
+    )
+    max_overflow: int = Field(
+        default=10, ge=0, le=1000, description="Connections beyond size that a pod opens when it must. Default: 10."
+    )
+    max_pods: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Pods that the target has at most: what its autoscaler allows, and those that a rollout adds. "
+        "Default: spec.replicas and a quarter more. Example: 12.",
+    )
+    recycle: Hours = Field(
+        default=timedelta(seconds=3600),
+        description="Age at which the application renews a connection (pool_recycle): refreshPool ends sessions that "
+        "have been idle for longer. Default: 1h.",
+    )
+
+
 class Dependency(ApiType):
     """Something that the target needs to work."""
 
     breaker: ObjectName = Field(
         description="Name of the CircuitBreaker of the dependency, in the policy's own namespace; not a breaker of the "
         "target itself. Example: orders-db."
+    )
+    pool: AppPool | None = Field(
+        default=None,
+        description="The target's pool of connections to this database: the sum over all policies is what a pool is "
+        "never raised beyond. Absent: it counts as nothing, and is not raised.",
     )
 
 
@@ -154,11 +182,12 @@ class RecoveryPolicySpec(ApiType):
                     "rule": f"!{readable('self.verify.within', 'self.limits.timeout')} "
                     f"|| !self.ladder.all(s, {readable('s.timeout')}) "
                     "|| self.ladder.map(s, duration(s.timeout) + (has(s.action.notify) ? duration('0s') : "
-                    "duration(self.verify.within)) + (has(s.action.runJob) && has(s.action.runJob.undo) ? "
+                    "duration(self.verify.within)) + ((has(s.action.runJob) && has(s.action.runJob.undo)) "
+                    "|| has(s.action.reconnectDatabase) || has(s.action.raisePoolSize) ? "
                     "duration(s.timeout) : duration('0s'))).sum() <= duration(self.limits.timeout)",
                     "message": "the steps do not fit: the sum of each step's timeout plus verify.within (not after "
-                    "notify; with undo the timeout twice) must not exceed limits.timeout; raise limits.timeout or "
-                    "shorten the steps",
+                    "notify; the timeout twice for runJob with undo, reconnectDatabase and raisePoolSize) must not "
+                    "exceed limits.timeout; raise limits.timeout or shorten the steps",
                     "fieldPath": ".limits.timeout",
                 },
                 {

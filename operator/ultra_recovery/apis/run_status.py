@@ -95,6 +95,11 @@ class EffectStatus(ApiType):
         description="Identity of the effect: the UID of the pod, the name of the Job, the idempotency key of a call. "
         "The same identity never takes effect twice where the receiver can tell."
     )
+    detail: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None,
+        description="What else is needed to carry it out again or to take it back, as JSON. "
+        'Example: {"before":20,"after":30}.',
+    )
     ready_before: int = Field(
         default=0, ge=0, description="Ready pods of the target at the time of the intent, without this one."
     )

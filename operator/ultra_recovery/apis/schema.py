@@ -25,6 +25,7 @@ _KEY_ORDER = (
     *(
         "minItems",
         "maxItems",
+        "minProperties",
         "maxProperties",
         LIST_TYPE,
         "x-kubernetes-list-map-keys",

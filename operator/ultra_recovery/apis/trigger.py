@@ -105,6 +105,57 @@ class ErrorReportedTrigger(ApiType):
         return all(found.get(key) == value for key, value in (self.context or {}).items())
 
 
+class DatabasePoolTrigger(ApiType):
+    """Fires while the connections of a database are in trouble; any one of the conditions that are set is enough."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": "[has(self.freeBelow), has(self.waitingClients), has(self.idleInTransaction), "
+                    "has(self.longQuery), has(self.blockedSessions)].exists(x, x)",
+                    "message": "set at least one of freeBelow, waitingClients, idleInTransaction, longQuery and "
+                    "blockedSessions",
+                }
+            ]
+        }
+    )
+
+    breaker: ObjectName = Field(
+        description="Name of a CircuitBreaker with a target postgres or mysql, in the policy's own namespace. "
+        "Example: orders-db."
+    )
+    free_below: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Exhausted: fewer connections than this are left to the application, 1 to 10000, or it was "
+        "refused one. Not set: never. Example: 3.",
+    )
+    waiting_clients: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Clients that wait in the pooler while it has no free server connection: at least this many, 1 to "
+        "10000. Not set: never. Example: 1.",
+    )
+    idle_in_transaction: Hours | None = Field(
+        default=None,
+        description="A session has held a transaction open without doing anything for longer than this. Not set: "
+        "never. Example: 30s.",
+    )
+    long_query: Hours | None = Field(
+        default=None,
+        description="A statement has been running for longer than this. Not set: never. Example: 5m.",
+    )
+    blocked_sessions: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Sessions that wait for a lock of another session: at least this many. Not set: never. Example: 1.",
+    )
+
+
 class Trigger(ApiType):
     """One cause for which the policy acts: exactly one kind."""
 
@@ -112,9 +163,10 @@ class Trigger(ApiType):
         json_schema_extra={
             "x-kubernetes-validations": [
                 {
-                    "rule": "[has(self.circuitOpen), has(self.podUnhealthy), has(self.errorReported)]"
-                    ".filter(x, x).size() == 1",
-                    "message": "set exactly one kind of trigger: circuitOpen, podUnhealthy or errorReported",
+                    "rule": "[has(self.circuitOpen), has(self.podUnhealthy), has(self.databasePool), "
+                    "has(self.errorReported)].filter(x, x).size() == 1",
+                    "message": "set exactly one kind of trigger: circuitOpen, podUnhealthy, databasePool or "
+                    "errorReported",
                 }
             ]
         }
@@ -127,6 +179,9 @@ class Trigger(ApiType):
     pod_unhealthy: PodUnhealthyTrigger | None = Field(
         default=None, description="Fires while a pod of the target workload is unhealthy."
     )
+    database_pool: DatabasePoolTrigger | None = Field(
+        default=None, description="Fires while the connections of a database are in trouble."
+    )
     error_reported: ErrorReportedTrigger | None = Field(
         default=None,
         description="Fires when the application reported errors of these types; `for` is ignored.",
@@ -136,3 +191,9 @@ class Trigger(ApiType):
         alias="for",
         description="The condition must hold for this long before the trigger fires. Default: 0s. Example: 30s.",
     )
+
+    @property
+    def breaker(self) -> str | None:
+        """The breaker that the trigger goes by, if it goes by one."""
+        source = self.circuit_open or self.database_pool
+        return source.breaker if source is not None else None

@@ -12,6 +12,7 @@ from ultra_recovery.apis.action import Action, Step
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_policy import Limits
 from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus, StepStatus
+from ultra_recovery.core.breaker_state import Snapshot
 from ultra_recovery.core.objects import Pod, Run
 from ultra_recovery.core.signals import Signal
 from ultra_recovery.core.step_gates import ActionClass
@@ -53,6 +54,7 @@ class StepView:
         observations: what the action itself saw of its open effects, by effect id.
         cause: for notifications: why there is something to tell.
         notified: causes that earlier runs of this incident have already told.
+        touched: breakers that the action touches, by name; None for one of which nothing is known.
     """
 
     run: Run
@@ -65,6 +67,7 @@ class StepView:
     observations: Mapping[str, object] = field(default_factory=dict)
     cause: str = ""
     notified: frozenset[str] = frozenset()
+    touched: Mapping[str, Snapshot | None] = field(default_factory=dict)
 
     @property
     def action(self) -> Action:

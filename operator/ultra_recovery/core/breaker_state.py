@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec, OverrideState, ReporterStatus
+from ultra_recovery.apis.database import PoolFigures
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.breaker_window import Call, record_call
 from ultra_recovery.core.override import Override
@@ -65,6 +66,7 @@ class Snapshot:
         override: what a person decided, while that is in force.
         shadow: what the table makes of the results while the override MetricsOnly keeps this breaker Closed.
         external: the target is external: reports say how it is, and nothing is probed.
+        pool: the latest figures of a database; those of another target are never kept.
     """
 
     state: BreakerState
@@ -87,6 +89,7 @@ class Snapshot:
     override: Override | None = None
     shadow: Snapshot | None = None
     external: bool = False
+    pool: PoolFigures | None = None
 
     @property
     def observed(self) -> bool:

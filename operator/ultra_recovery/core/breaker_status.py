@@ -102,6 +102,9 @@ def describe_target(target: BreakerTarget) -> str:
         return f"tcp {_place(target.tcp.service_ref) or target.tcp.address}"[:_MAX_TARGET]
     if target.prometheus is not None:
         return f"prometheus {_place(target.prometheus.service_ref) or target.prometheus.url}"[:_MAX_TARGET]
+    if target.server is not None:
+        place = _place(target.server.service_ref) or target.server.address
+        return f"{target.kind} {place}/{target.server.database}"[:_MAX_TARGET]
     if target.workload is not None:
         return f"{target.workload.kind.lower()} {target.workload.name}"[:_MAX_TARGET]
     return "external" if target.external is not None else "unknown"

@@ -115,6 +115,7 @@ class RunFacts:
         refused: what the API server answered to the latest effect, if it refused it for now.
         observations: what the actions saw of the effects that are open, by effect id.
         notified: causes that earlier runs of this incident have already told.
+        touched: breakers that the current step's action touches, by name.
     """
 
     run: Run
@@ -133,6 +134,7 @@ class RunFacts:
     refused: Refusal | None = None
     observations: Mapping[str, object] = field(default_factory=dict)
     notified: frozenset[str] = frozenset()
+    touched: Mapping[str, Snapshot | None] = field(default_factory=dict)
 
     @property
     def triggered(self) -> bool:

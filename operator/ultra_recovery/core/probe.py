@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ultra_recovery.apis.database import PoolFigures
 from ultra_recovery.apis.reasons import Reason
 
 
@@ -32,6 +33,7 @@ class ProbeResult:
         message: a sentence without any byte of the target's answer.
         started_at: when the probe was sent.
         finished_at: when its outcome was known.
+        figures: connections of a database, as far as they could be seen; also with a failure.
         permanent: an error that only a change of some object can mend (missing Service, forbidden address).
     """
 
@@ -41,3 +43,4 @@ class ProbeResult:
     started_at: datetime
     finished_at: datetime
     permanent: bool = False
+    figures: PoolFigures | None = None

@@ -105,7 +105,7 @@ class Here:
         """Whether the rest of the action, its verification and undoing, and what tells people fit into the run."""
         left = max(self.rung.timeout - self.acted_for, timedelta(0))
         later = [rung.timeout for rung in self.plan.ladder[len(self.status.steps) :] if is_told(rung)]
-        undo = self.rung.timeout if self.rung.action.run_job and self.rung.action.run_job.undo else timedelta(0)
+        undo = self.rung.timeout if self.rung.action.has_undo else timedelta(0)
         needed = left + self.plan.verify.within + undo + sum(later, timedelta(0))
         return self.now + needed <= self.deadline
 
@@ -127,6 +127,7 @@ class Here:
             observations=self.facts.observations,
             cause=cause_of(self.plan.ladder, self.status.steps),
             notified=self.facts.notified,
+            touched=self.facts.touched,
         )
 
     def pod_of(self, effect: EffectStatus) -> Pod | None:

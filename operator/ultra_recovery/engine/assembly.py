@@ -22,12 +22,24 @@ from ultra_recovery.engine.run_leases import RunLeases
 from ultra_recovery.engine.runs import Runs
 from ultra_recovery.engine.table import Table
 from ultra_recovery.engine.target_lease import TargetLeases
-from ultra_recovery.ports import Caller, Clock, Cluster, Jobs, Leases, Messenger, Objects, Prober, Random, Sink
+from ultra_recovery.ports import (
+    Caller,
+    Clock,
+    Cluster,
+    Databases,
+    Jobs,
+    Leases,
+    Messenger,
+    Objects,
+    Prober,
+    Random,
+    Sink,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything outside the engine, by port."""
+    """Everything outside the engine, by port; `image` is our own, for the Jobs of databases."""
 
     objects: Objects
     cluster: Cluster
@@ -35,10 +47,12 @@ class World:
     jobs: Jobs
     caller: Caller
     messenger: Messenger
+    databases: Databases
     prober: Prober
     sinks: Sequence[Sink]
     clock: Clock
     random: Random
+    image: str = ""
 
 
 def build_engine(table: Table, world: World, leadership: Leadership, limits: ClusterLimits) -> Engine:
@@ -52,7 +66,7 @@ def build_engine(table: Table, world: World, leadership: Leadership, limits: Clu
     targets = TargetLeases(world.leases, clock)
     blocked = BlockedTeller(world.messenger)
     policies = Policies(table, gatherer, recorder, leadership, targets, world.objects, ledger, blocked, clock)
-    tools = Toolbox(table, world.cluster, world.jobs, world.caller, world.messenger)
+    tools = Toolbox(table, world.cluster, world.jobs, world.caller, world.messenger, world.databases, world.image)
     effects = RunEffects(tools, leadership, clock)
     watch = BreakerWatch(breakers)
     runs = Runs(table, gatherer, recorder, leadership, RunLeases(targets, clock), effects, watch, clock)

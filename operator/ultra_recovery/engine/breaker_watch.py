@@ -54,13 +54,13 @@ def _wanted(plan: Plan, step: StepStatus | None) -> dict[str, bool]:
     waits = step is not None and step.state is StepState.WAITING
     wanted = {item.breaker: works or (disturbs and waits) for item in plan.dependencies}
     for trigger in plan.triggers:
-        if trigger.circuit_open is not None:
-            wanted[trigger.circuit_open.breaker] = works or wanted.get(trigger.circuit_open.breaker, False)
+        if trigger.breaker is not None:
+            wanted[trigger.breaker] = works or wanted.get(trigger.breaker, False)
     for other in plan.ladder:
-        custom = other.action.run_job or other.action.call_hook
-        if custom is not None and custom.breaker is not None:
-            repairs = works and traits is not None and custom.breaker in traits.breakers
-            wanted[custom.breaker] = repairs or wanted.get(custom.breaker, False)
+        touched = other.action.breaker
+        if touched is not None:
+            repairs = (works or waits) and traits is not None and touched in traits.breakers
+            wanted[touched] = repairs or wanted.get(touched, False)
     return wanted
 
 

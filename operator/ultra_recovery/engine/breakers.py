@@ -230,7 +230,7 @@ class Breakers:
     async def _probe(self, key: Key, spec: CircuitBreakerSpec, runtime: Runtime, epoch: int) -> None:
         within = spec.probe.timeout.total_seconds()
         try:
-            result = await self._prober.probe(key.namespace, spec.target, within)
+            result = await self._prober.probe(key.namespace, spec.target, within, key.name)
             runtime.results.append(Happening(EVENT_OF[result.outcome], epoch, result, self._random.random()))
             self._recorder.tell(notices.of_probe(key, runtime.uid, spec, result))
         finally:

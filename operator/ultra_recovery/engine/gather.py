@@ -115,7 +115,12 @@ class Gatherer:
             refused=held.refused,
             observations=held.observations,
             notified=self._notified(run),
+            touched=self._touched(run),
         )
+
+    def _touched(self, run: Run) -> dict[str, Snapshot | None]:
+        name = run.current_rung.action.breaker if run.current_rung is not None else None
+        return {name: self._breakers.snapshot(run.meta.key.namespace, name)} if name is not None else {}
 
     def name_of(self, namespace: str, run_uid: str) -> str:
         """Name of the run that holds a Lease, for messages; its UID where the run is not known."""
@@ -208,9 +213,9 @@ class Gatherer:
         )
 
     def _snapshots(self, namespace: str, trigger: Trigger) -> dict[str, Snapshot | None]:
-        if trigger.circuit_open is None:
+        name = trigger.breaker
+        if name is None:
             return {}
-        name = trigger.circuit_open.breaker
         return {name: self._breakers.snapshot(namespace, name)}
 
     def _observe(self, pods: Sequence[Pod], grace: timedelta) -> dict[str, PodHistory]:

@@ -25,15 +25,11 @@ def _problems(table: Table, namespace: str, spec: RecoveryPolicySpec, target: Ta
     yield from _target(namespace, spec, target)
     yield from _windows(spec)
     for trigger in spec.triggers:
-        if trigger.circuit_open is not None and not _exists(table, namespace, trigger.circuit_open.breaker):
-            name = trigger.circuit_open.breaker
-            message = f"trigger {trigger.name}: CircuitBreaker {name} does not exist in namespace {namespace}"
-            yield Problem(Reason.BREAKER_NOT_FOUND, message)
+        where = f"trigger {trigger.name}"
+        yield from _breaker(table, namespace, where, trigger.breaker, server=trigger.database_pool is not None)
     for step in spec.ladder:
-        custom = step.action.run_job or step.action.call_hook
-        if custom is not None and custom.breaker and not _exists(table, namespace, custom.breaker):
-            message = f"step {step.name}: CircuitBreaker {custom.breaker} does not exist in namespace {namespace}"
-            yield Problem(Reason.BREAKER_NOT_FOUND, message)
+        where = f"step {step.name}"
+        yield from _breaker(table, namespace, where, step.action.breaker, server=step.action.database is not None)
     yield from _dependencies(table, namespace, spec, target)
 
 
@@ -69,8 +65,17 @@ def _dependencies(table: Table, namespace: str, spec: RecoveryPolicySpec, target
             yield Problem(Reason.DEPENDENCY_INVALID, message)
 
 
-def _exists(table: Table, namespace: str, breaker: str) -> bool:
-    return isinstance(table.get(Key(Kind.BREAKER, namespace, breaker)), Breaker)
+def _breaker(table: Table, namespace: str, where: str, name: str | None, *, server: bool) -> Iterator[Problem]:
+    """A breaker that something names must exist, and watch a database server where that is needed."""
+    if name is None:
+        return
+    breaker = table.get(Key(Kind.BREAKER, namespace, name))
+    if not isinstance(breaker, Breaker):
+        message = f"{where}: CircuitBreaker {name} does not exist in namespace {namespace}"
+        yield Problem(Reason.BREAKER_NOT_FOUND, message)
+    elif server and breaker.spec is not None and breaker.spec.target.server is None:
+        message = f"{where}: CircuitBreaker {name} watches no database: it needs a target postgres or mysql"
+        yield Problem(Reason.TARGET_INVALID, message)
 
 
 def _is_target_itself(table: Table, namespace: str, spec: CircuitBreakerSpec, target: TargetFacts) -> bool:
@@ -80,7 +85,7 @@ def _is_target_itself(table: Table, namespace: str, spec: CircuitBreakerSpec, ta
     probed = spec.target.workload
     if probed is not None:
         return (probed.kind, probed.name) == (workload.meta.key.kind, workload.meta.key.name)
-    service = next((part.service_ref for part in (spec.target.http, spec.target.tcp) if part is not None), None)
+    service = next((part.service_ref for part in (spec.target.http, spec.target.tcp, spec.target.server) if part), None)
     if service is None:
         return False
     pods = {pod.meta.key.name for pod in target.pods}

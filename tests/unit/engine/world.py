@@ -9,6 +9,7 @@ from typing import Any
 
 from ultra_recovery.adapters.memory import FakeClock, FixedRandom, MemoryApi, MemorySink, MemoryStore, ScriptedProber
 from ultra_recovery.adapters.memory.caller import ScriptedCaller
+from ultra_recovery.adapters.memory.databases import MemoryDatabases
 from ultra_recovery.adapters.memory.jobs import JobController
 from ultra_recovery.adapters.memory.messenger import MemoryMessenger
 from ultra_recovery.adapters.memory.reporters import apply_reporter
@@ -41,6 +42,7 @@ class World:
         self.caller = ScriptedCaller(self.clock)
         self.jobs = JobController(self.store)
         self.messenger = MemoryMessenger()
+        self.databases = MemoryDatabases()
         self.limits = ClusterLimits()
 
     @asynccontextmanager
@@ -56,6 +58,8 @@ class World:
             jobs=api,
             caller=self.caller,
             messenger=self.messenger,
+            databases=self.databases,
+            image="localhost/ultra-recovery:dev",
             prober=self.prober,
             sinks=[self.sink],
             clock=self.clock,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ultra_recovery.apis.circuit_breaker import BreakerTarget
+from ultra_recovery.apis.database import PoolFigures
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.probe import Outcome, ProbeResult
 from ultra_recovery.ports import Clock
@@ -35,6 +36,7 @@ class _Answer:
     message: str = ""
     permanent: bool = False
     delay: float = 0.0
+    figures: PoolFigures | None = None
 
 
 def target_name(target: BreakerTarget) -> str:
@@ -43,6 +45,8 @@ def target_name(target: BreakerTarget) -> str:
         return target.workload.name
     if target.tcp is not None:
         return target.tcp.service_ref.name if target.tcp.service_ref is not None else target.tcp.address or ""
+    if target.server is not None:
+        return target.server.service_ref.name if target.server.service_ref else target.server.address or ""
     web = target.http or target.prometheus
     if web is not None:
         return web.service_ref.name if web.service_ref is not None else web.url or ""
@@ -69,16 +73,18 @@ class ScriptedProber:
         message: str = "",
         permanent: bool = False,
         delay: float = 0.0,
+        figures: PoolFigures | None = None,
     ) -> None:
-        """From now on the target answers so, after `delay` seconds."""
-        self._standing[target] = _Answer(outcome, reason, message, permanent, delay)
+        """From now on the target answers so, after `delay` seconds; a database with these figures."""
+        self._standing[target] = _Answer(outcome, reason, message, permanent, delay, figures)
 
     def then(self, target: str, outcomes: Iterable[Outcome]) -> None:
         """The target's next answers, one probe each, before its standing answer holds again."""
         self._next.setdefault(target, deque()).extend(_Answer(outcome) for outcome in outcomes)
 
-    async def probe(self, namespace: str, target: BreakerTarget, within: float) -> ProbeResult:
+    async def probe(self, namespace: str, target: BreakerTarget, within: float, breaker: str = "") -> ProbeResult:
         """Answer as told; an answer later than `within` is a failure."""
+        del breaker
         name, started = target_name(target), self._clock.now()
         self.calls.append(ProbeCall(self._clock.boottime(), namespace, name))
         queue = self._next.get(name)
@@ -98,4 +104,5 @@ class ScriptedProber:
             started,
             self._clock.now(),
             answer.permanent,
+            answer.figures,
         )

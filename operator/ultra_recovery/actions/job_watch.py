@@ -1,0 +1,38 @@
+"""What all actions that create Jobs have in common: names of effects, labels, and how a Job is looked at."""
+
+from __future__ import annotations
+
+from ultra_recovery.actions.performer import Errand, Toolbox
+from ultra_recovery.apis.meta import POLICY_LABEL, RUN_LABEL, STEP_LABEL
+from ultra_recovery.core.job_document import JobResult, job_result
+from ultra_recovery.core.naming import label_value
+from ultra_recovery.core.objects import Kind, Pod
+
+CREATE_JOB = "CreateJob"
+UNDO_JOB = "UndoJob"
+_JOB_LABEL = "batch.kubernetes.io/job-name"
+
+
+async def observe_job(errand: Errand, tools: Toolbox) -> JobResult:
+    """The Job of an effect as it is now, with what its pods said last.
+
+    Raises:
+        ApiError: it cannot be read.
+    """
+    job = await tools.jobs.read_job(errand.namespace, errand.effect.object)
+    pods = [
+        pod
+        for pod in tools.view.select(Kind.POD, errand.namespace)
+        if isinstance(pod, Pod) and pod.meta.labels.get(_JOB_LABEL) == errand.effect.object
+    ]
+    return job_result(job, pods)
+
+
+def job_labels(errand: Errand) -> dict[str, str]:
+    """Labels that lead from a Job to its policy, run and step."""
+    run = errand.run
+    return {
+        POLICY_LABEL: label_value(run.spec.policy_name if run.spec else ""),
+        RUN_LABEL: label_value(run.meta.key.name),
+        STEP_LABEL: errand.rung.name,
+    }
