@@ -107,6 +107,9 @@ env:
   - {name: ULTRA_BUDGET_WORKLOAD, value: {{ .Values.budgets.workload | quote }}}
   - {name: ULTRA_BUDGET_NAMESPACE, value: {{ .Values.budgets.namespace | quote }}}
   - {name: ULTRA_BUDGET_CLUSTER, value: {{ .Values.budgets.cluster | quote }}}
+  # Jobs that work on databases run this image, in the namespace of the database.
+  - {name: ULTRA_IMAGE, value: {{ include "ultra-recovery.image" . | quote }}}
+  - {name: ULTRA_SERVICE_ACCOUNT, value: {{ include "ultra-recovery.serviceAccount" . }}}
   - {name: ULTRA_OPS_PORT, value: {{ .Values.ports.ops | quote }}}
   {{- with .Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
