@@ -170,7 +170,11 @@ class Caller(Protocol):
     """Makes HTTP requests to endpoints that users name, inside the address policy."""
 
     async def call(self, namespace: str, call: Call) -> CallResult:
-        """Make one request, once: no redirect, no repetition. Never raises for what the endpoint or the spec does."""
+        """Make one request, once: no redirect, no repetition. Never raises for what the endpoint or the spec does.
+
+        Raises:
+            NotLeader: this process may not act now: nothing was sent.
+        """
 
 
 class Messenger(Protocol):
