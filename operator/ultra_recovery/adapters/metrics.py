@@ -71,7 +71,9 @@ SERIES = (
     Series("recovery_effects_total", _C, "Effects, by what became of them.", (*_POLICY, "kind", "outcome")),
     Series("recovery_active_runs", _G, "Runs that are not completed.", _POLICY),
     Series("recovery_runs_awaiting_approval", _G, "Runs that wait for a person's approval.", _POLICY),
-    Series("leader_election_master_status", _G, "1 on the process that leads.", ("name",)),
+    Series("leader_election_master_status", _G, "1 on the process that leads, 0 on the others.", ("name",)),
+    Series("recovery_leader_term", _G, "The term in which this process leads; 0 while it does not."),
+    Series("recovery_clock_skew_seconds", _G, "How far the wall clock has jumped since the process began."),
     Series("recovery_enforcement_problems_total", _C, "Objects found not enforceable.", ("namespace", "reason")),
     Series("recovery_events_dropped_total", _C, "Kubernetes Events that could not be posted."),
     Series("recovery_notifications_total", _C, "Notifications: Delivered, or Failed for good.", ("outcome",)),
@@ -133,6 +135,15 @@ class MetricsSink:
     def set_stale(self, stale: bool) -> None:
         """Whether the table of watched objects is too old to act on."""
         self._record("recovery_table_stale", {}, float(stale))
+
+    def set_clock_skew(self, seconds: float) -> None:
+        """How far the wall clock has moved against the clock that never jumps."""
+        self._record("recovery_clock_skew_seconds", {}, seconds)
+
+    def set_leader(self, name: str, term: int | None) -> None:
+        """The term in which this process leads by the Lease `name`, None while it does not."""
+        self._record("leader_election_master_status", {"name": name}, float(term is not None))
+        self._record("recovery_leader_term", {}, float(term or 0))
 
     def set_active_runs(self, active: Mapping[tuple[str, str], int], awaiting: Mapping[tuple[str, str], int]) -> None:
         """Replace the numbers of active runs, and of those that await approval: (namespace, policy) → number.
@@ -212,4 +223,6 @@ class MetricsSink:
             self._record("recovery_effects_total", notice.labels)
 
     def _leadership(self, notice: Notice) -> None:
-        self._record("leader_election_master_status", notice.labels, notice.values.get("leader"))
+        # The states of breakers are the leader's to tell; what this process last knew of them is soon wrong.
+        if not notice.values.get("leader"):
+            self._metrics["recovery_breaker_state"].clear()

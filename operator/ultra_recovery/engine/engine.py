@@ -11,6 +11,7 @@ from ultra_recovery.apis.meta import GROUP
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core.errors import ApiError
+from ultra_recovery.core.naming import LEADER_LEASE
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import AnyObject, Key, Kind, Pod, Policy, Run
 from ultra_recovery.engine.breakers import Breakers
@@ -152,7 +153,9 @@ class Engine:
         message = f"term {term}"
         values = {"leader": 1.0 if leads else 0.0, "term": float(term)}
         self._recorder.tell(
-            Notice(Topic.LEADERSHIP, key, "", reason, message, event=False, labels={"name": "operator"}, values=values)
+            Notice(
+                Topic.LEADERSHIP, key, "", reason, message, event=False, labels={"name": LEADER_LEASE}, values=values
+            )
         )
 
     def _enqueue(self, key: Key) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -27,6 +28,13 @@ PER_NAMESPACE = 16
 """Calls at once in one namespace: slow endpoints of one tenant must not use up what others need."""
 
 
+Fence = Callable[[], object]
+
+
+def _always() -> None:
+    """Where no right to act can be lost."""
+
+
 class _NotSentError(Exception):
     """It is too late to send the request, or it would be sent a second time."""
 
@@ -39,20 +47,26 @@ class _Attempt:
         code: the status code of the answer.
     """
 
-    def __init__(self, clock: Clock, call: Call, deadline: asyncio.Timeout) -> None:
+    def __init__(self, clock: Clock, call: Call, deadline: asyncio.Timeout, fence: Fence) -> None:
         self.sent = False
         self.code: int | None = None
         self._clock = clock
+        self._fence = fence
         self._began = clock.boottime()
         self._deadline = deadline
         self._until = asyncio.get_running_loop().time() + call.within
 
     def begin_to_send(self) -> bool:
-        """Whether the request may go out now; from here on the call has its full time."""
+        """Whether the request may go out now; from here on the call has its full time.
+
+        Raises:
+            NotLeader: this process may not act now.
+        """
         # The loop's own clock stands still while the machine sleeps, so its deadline alone is not enough.
         late = self._deadline.expired() or self._clock.boottime() - self._began >= SEND_WITHIN
         if self.sent or late:
             return False
+        self._fence()
         self.sent = True
         self._deadline.reschedule(self._until)
         return True
@@ -78,8 +92,13 @@ class _OneConnection(aiohttp.TCPConnector):
         if self._attempt.sent:
             raise _NotSentError
         connection = await super().connect(req, traces, timeout)
-        if not self._attempt.begin_to_send():
-            connection.close()
+        may = False
+        try:
+            may = self._attempt.begin_to_send()
+        finally:
+            if not may:
+                connection.close()
+        if not may:
             raise _NotSentError
         return connection
 
@@ -96,19 +115,33 @@ class HttpCaller:
         clock: the time.
         user_agent: sent with every request.
         lookup: resolves names.
+        fence: asked right before a request is sent; raises NotLeader when this process may not act.
     """
 
-    def __init__(self, view: View, policy: Policy, clock: Clock, user_agent: str, lookup: Lookup = look_up) -> None:
+    def __init__(
+        self,
+        view: View,
+        policy: Policy,
+        clock: Clock,
+        user_agent: str,
+        lookup: Lookup = look_up,
+        fence: Fence = _always,
+    ) -> None:
         self._resolver = Resolver(view, policy, lookup)
         self._clock = clock
+        self._fence = fence
         self._headers = {"User-Agent": user_agent, "Accept": "*/*", "Content-Type": "application/json"}
         self._turns = Turns()
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_NAMESPACE))
 
     async def call(self, namespace: str, call: Call) -> CallResult:
-        """Make the request once; a free place, name, connection and TLS together have `SEND_WITHIN` seconds."""
+        """Make the request once; a free place, name, connection and TLS together have `SEND_WITHIN` seconds.
+
+        Raises:
+            NotLeader: this process may not act now: nothing was sent.
+        """
         deadline = asyncio.timeout(min(SEND_WITHIN, call.within))
-        attempt = _Attempt(self._clock, call, deadline)
+        attempt = _Attempt(self._clock, call, deadline, self._fence)
         try:
             async with deadline, self._slots[namespace]:
                 refusal = await self._attempt(namespace, call, attempt)
