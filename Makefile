@@ -41,6 +41,12 @@ check: lint ## Everything fast: lint, unit and architecture tests (what pre-comm
 .PHONY: generate
 generate: $(READY) ## Write the CRDs and all other generated files
 	$(BIN)/ultra-recovery generate
+	@$(MAKE) manifests
+
+.PHONY: manifests
+manifests: ## Make the plain manifests in deploy/ from the Helm chart
+	@$(CLUSTER) tools helm
+	PATH="$(CURDIR)/.cluster/bin:$$PATH" scripts/manifests
 
 .PHONY: lock
 lock: ## Resolve pyproject.toml into the hashed requirements files (UPGRADE=1: to the newest versions)
@@ -54,6 +60,7 @@ bench: $(READY) ## Measure the recovery API beside a bare FastAPI route
 
 .PHONY: test
 test: lint ## Everything: lint, then all tests on a cluster, made for them if there is none
+	@$(CLUSTER) tools helm kubeconform kube-score
 	@$(CLUSTER) run -- $(BIN)/pytest tests e2e $(ARGS)
 
 .PHONY: drill
@@ -68,6 +75,7 @@ explore: $(READY) ## Let property tests and the fuzz of objects look for what no
 
 .PHONY: demo
 demo: $(READY) ## Show the product at work on a cluster, which stays up
+	@$(CLUSTER) tools helm
 	@$(CLUSTER) up
 	@$(CLUSTER) run -- $(BIN)/python -m e2e.demo
 
