@@ -119,10 +119,10 @@ def _reviewer(settings: Settings, connection: Connection) -> Reviewer | None:
 
 def _render(metrics: MetricsSink, engine: Engine, leadership: Leadership, drift: ClockDrift) -> tuple[bytes, str]:
     """What is true at the moment of the scrape, and all that was counted."""
-    metrics.set_leader(LEADER_LEASE, leadership.term)
-    metrics.set_clock_skew(drift.seconds)
     metrics.set_stale(engine.stale)
     metrics.set_active_runs(engine.active_runs(), engine.active_runs(RunPhase.AWAITING_APPROVAL))
+    metrics.set_leader(LEADER_LEASE, leadership.term)
+    metrics.set_clock_skew(drift.seconds)
     return metrics.render()
 
 

@@ -71,11 +71,11 @@ SERIES = (
     Series("recovery_effects_total", _C, "Effects, by what became of them.", (*_POLICY, "kind", "outcome")),
     Series("recovery_active_runs", _G, "Runs that are not completed.", _POLICY),
     Series("recovery_runs_awaiting_approval", _G, "Runs that wait for a person's approval.", _POLICY),
-    Series("leader_election_master_status", _G, "1 on the process that leads, 0 on the others.", ("name",)),
-    Series("recovery_leader_term", _G, "The term in which this process leads; 0 while it does not."),
-    Series("recovery_clock_skew_seconds", _G, "How far the wall clock has jumped since the process began."),
+    Series("leader_election_master_status", _G, "1 on the replica that leads, else 0.", ("name",)),
     Series("recovery_enforcement_problems_total", _C, "Objects found not enforceable.", ("namespace", "reason")),
     Series("recovery_events_dropped_total", _C, "Kubernetes Events that could not be posted."),
+    Series("recovery_leader_term", _G, "The term in which this replica leads; 0 while it does not."),
+    Series("recovery_clock_skew_seconds", _G, "How far the wall clock has jumped since the process began."),
     Series("recovery_notifications_total", _C, "Notifications: Delivered, or Failed for good.", ("outcome",)),
     Series("recovery_notifications_dropped_total", _C, "Not taken: 1000 wait, or above 64 KiB."),
     Series("recovery_table_stale", _G, "1 while the view of the cluster is too old to act on."),
@@ -223,6 +223,4 @@ class MetricsSink:
             self._record("recovery_effects_total", notice.labels)
 
     def _leadership(self, notice: Notice) -> None:
-        # The states of breakers are the leader's to tell; what this process last knew of them is soon wrong.
-        if not notice.values.get("leader"):
-            self._metrics["recovery_breaker_state"].clear()
+        self._record("leader_election_master_status", notice.labels, notice.values.get("leader"))

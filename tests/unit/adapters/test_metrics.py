@@ -72,32 +72,15 @@ def lines(metrics: MetricsSink) -> list[str]:
             notice(Topic.WAIT, {**POLICY, "step": "restart"}, reason=Reason.QUORUM),
             'recovery_waits_total{namespace="shop",policy="orders",reason="Quorum"} 1.0',
         ),
+        (
+            notice(Topic.LEADERSHIP, {"name": "operator"}, {"leader": 1.0}),
+            'leader_election_master_status{name="operator"} 1.0',
+        ),
     ],
 )
 def test_a_notice_is_counted(metrics: MetricsSink, told: Notice, line: str):
     metrics.publish(told)
     assert line in lines(metrics)
-
-
-@pytest.mark.parametrize(("term", "leads"), [(None, 0), (7, 1)], ids=["standby", "leader"])
-def test_who_leads_and_in_which_term_is_shown(metrics: MetricsSink, term: int | None, leads: int):
-    metrics.set_leader("ultra-recovery-leader", term)
-    found = lines(metrics)
-    assert f'leader_election_master_status{{name="ultra-recovery-leader"}} {leads}.0' in found
-    assert f"recovery_leader_term {term or 0}.0" in found
-
-
-def test_the_jump_of_the_wall_clock_is_shown(metrics: MetricsSink):
-    metrics.set_clock_skew(-12.5)
-    assert "recovery_clock_skew_seconds -12.5" in lines(metrics)
-
-
-def test_who_leads_no_more_tells_no_states_of_breakers(metrics: MetricsSink):
-    metrics.publish(notice(Topic.BREAKER_TRANSITION, {**BREAKER, "to": "Open"}, {"state": 1.0}))
-    metrics.publish(notice(Topic.LEADERSHIP, {}, {"leader": 1.0}))
-    assert any(line.startswith("recovery_breaker_state{") for line in lines(metrics))
-    metrics.publish(notice(Topic.LEADERSHIP, {}, {"leader": 0.0}))
-    assert not any(line.startswith("recovery_breaker_state{") for line in lines(metrics))
 
 
 def test_a_completed_run_is_counted_with_its_times(metrics: MetricsSink):
@@ -202,3 +185,16 @@ def test_names_follow_the_conventions_of_prometheus():
 
 def test_the_content_type_is_that_of_the_text_format(metrics: MetricsSink):
     assert metrics.render()[1].startswith("text/plain")
+
+
+@pytest.mark.parametrize(("term", "leads"), [(None, 0), (7, 1)], ids=["standby", "leader"])
+def test_who_leads_and_in_which_term_is_shown(metrics: MetricsSink, term: int | None, leads: int):
+    metrics.set_leader("ultra-recovery-leader", term)
+    found = lines(metrics)
+    assert f'leader_election_master_status{{name="ultra-recovery-leader"}} {leads}.0' in found
+    assert f"recovery_leader_term {term or 0}.0" in found
+
+
+def test_the_jump_of_the_wall_clock_is_shown(metrics: MetricsSink):
+    metrics.set_clock_skew(-12.5)
+    assert "recovery_clock_skew_seconds -12.5" in lines(metrics)
