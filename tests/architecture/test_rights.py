@@ -70,7 +70,8 @@ def harm(atom: Atom) -> bool:
 
 
 def render(values: tuple[str, ...]) -> list[Manifest]:
-    words = [str(HELM), "template", "ultra-recovery", str(CHART), "--namespace", "ops"]
+    # Without a cluster helm takes the version of its own libraries for that of the cluster.
+    words = [str(HELM), "template", "ultra-recovery", str(CHART), "--namespace", "ops", "--kube-version", "1.34.0"]
     settings = [word for value in values for word in ("--set", value)]
     done = subprocess.run([*words, *settings], capture_output=True, text=True, timeout=60, check=True)
     return documents(done.stdout)
