@@ -24,7 +24,6 @@ from ultra_recovery.adapters.logs import LogSink, configure_logging
 from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.ops_server import OpsServer
 from ultra_recovery.adapters.prober import build_prober
-from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.engine.assembly import World, build_engine
 from ultra_recovery.engine.engine import Engine
 from ultra_recovery.engine.leadership import Leadership
@@ -110,7 +109,7 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
 def _render(metrics: MetricsSink, engine: Engine) -> tuple[bytes, str]:
     """What is true at the moment of the scrape, and all that was counted."""
     metrics.set_stale(engine.stale)
-    metrics.set_active_runs(engine.active_runs(), engine.active_runs(RunPhase.AWAITING_APPROVAL))
+    metrics.set_standing(engine.standing())
     return metrics.render()
 
 

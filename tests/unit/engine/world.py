@@ -61,7 +61,7 @@ class World:
             clock=self.clock,
             random=FixedRandom(),
         )
-        engine = build_engine(table, outside, leadership, self.limits)
+        engine = self.engine = build_engine(table, outside, leadership, self.limits)
         self.store.subscribe(engine.feed)
         task = asyncio.ensure_future(engine.run())
         try:
