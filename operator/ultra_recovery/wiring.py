@@ -32,6 +32,7 @@ from ultra_recovery.engine.table import Table
 from ultra_recovery.handlers.watch import Watch
 from ultra_recovery.ports import Sink
 from ultra_recovery.settings import Settings
+from ultra_recovery.wiring_crds import await_crds
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +42,9 @@ async def run_operator(settings: Settings) -> int:
     configure_logging(settings.log_level)
     async with contextlib.AsyncExitStack() as stack:
         connection = await stack.enter_async_context(await Connection.open(settings.kubeconfig))
-        missing = await missing_crds(connection)
-        if missing:
-            for sentence in missing:
-                log.error(sentence)
-            return 1
+        code = await await_crds(lambda: missing_crds(connection), SystemClock(), "0.0.0.0", settings.ops_port)
+        if code is not None:
+            return code
         return await _serve(settings, connection, stack)
 
 

@@ -109,7 +109,7 @@ SERIES = (
     Series("recovery_notifications_total", _C, "Notifications: Delivered, or Failed for good.", ("outcome",)),
     Series("recovery_notifications_dropped_total", _C, "Not taken: 1000 wait, or above 64 KiB."),
     Series("recovery_table_stale", _G, "1 while the view of the cluster is too old to act on."),
-    Series("recovery_crds_outdated", _G, "1 while the cluster's CRDs are older than this version needs."),
+    Series("recovery_crds_outdated", _G, "1 while CRDs of the cluster are missing or too old for this version."),
 )
 
 _COMPLETED = frozenset(phase for phase in RunPhase if phase.completed)
@@ -172,7 +172,7 @@ class MetricsSink:
         self._record("recovery_table_stale", {}, float(stale))
 
     def set_crds_outdated(self, outdated: bool) -> None:
-        """Whether the cluster's CRDs are too old for this version to begin."""
+        """Whether CRDs of the cluster are missing, or too old for this version to begin."""
         self._record("recovery_crds_outdated", {}, float(outdated))
 
     def set_standing(self, standing: Standing) -> None:
