@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def operator() -> Kube:
-    """The operator, installed from deploy/ as a user would."""
+    """The operator, two pods of it, installed by helm as a user would."""
     return install_operator()
 
 

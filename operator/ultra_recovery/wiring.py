@@ -19,6 +19,7 @@ from ultra_recovery.adapters.kubernetes.events import EventSink
 from ultra_recovery.adapters.kubernetes.jobs import KubernetesJobs
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases
 from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
+from ultra_recovery.adapters.kubernetes.reviews import KubernetesReviewer
 from ultra_recovery.adapters.kubernetes.version import missing_crds
 from ultra_recovery.adapters.logs import LogSink, configure_logging
 from ultra_recovery.adapters.metrics import MetricsSink
@@ -30,7 +31,7 @@ from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.rails import ClusterLimits
 from ultra_recovery.engine.table import Table
 from ultra_recovery.handlers.watch import Watch
-from ultra_recovery.ports import Sink
+from ultra_recovery.ports import Reviewer, Sink
 from ultra_recovery.settings import Settings
 from ultra_recovery.wiring_crds import await_crds
 
@@ -82,6 +83,7 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
         sinks=sinks,
         clock=clock,
         random=SystemRandom(),
+        reviewer=_reviewer(settings, connection),
     )
     limits = ClusterLimits(
         settings.paused, settings.budget_workload, settings.budget_namespace, settings.budget_cluster
@@ -103,6 +105,11 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     await server.start()
     stack.push_async_callback(server.stop)
     return await _until_stopped(engine, events, messenger, leadership)
+
+
+def _reviewer(settings: Settings, connection: Connection) -> Reviewer | None:
+    """Who says what the ServiceAccounts of policies may do, if that is to be asked."""
+    return KubernetesReviewer(connection, local=settings.scope == "namespace") if settings.check_creator else None
 
 
 def _render(metrics: MetricsSink, engine: Engine) -> tuple[bytes, str]:
