@@ -28,7 +28,6 @@ from ultra_recovery.adapters.logs import LogSink, configure_logging
 from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.ops_server import OpsServer
 from ultra_recovery.adapters.prober import build_prober
-from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core.naming import LEADER_LEASE
 from ultra_recovery.engine.assembly import World, build_engine
 from ultra_recovery.engine.clock_drift import ClockDrift
@@ -39,6 +38,7 @@ from ultra_recovery.engine.table import Table
 from ultra_recovery.handlers.watch import Watch
 from ultra_recovery.ports import Reviewer, Sink
 from ultra_recovery.settings import Settings
+from ultra_recovery.wiring_crds import await_crds
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +48,9 @@ async def run_operator(settings: Settings) -> int:
     configure_logging(settings.log_level)
     async with contextlib.AsyncExitStack() as stack:
         connection = await stack.enter_async_context(await Connection.open(settings.kubeconfig))
-        missing = await missing_crds(connection)
-        if missing:
-            for sentence in missing:
-                log.error(sentence)
-            return 1
+        code = await await_crds(lambda: missing_crds(connection), SystemClock(), "0.0.0.0", settings.ops_port)
+        if code is not None:
+            return code
         return await _serve(settings, connection, stack)
 
 
@@ -125,10 +123,10 @@ def _reviewer(settings: Settings, connection: Connection) -> Reviewer | None:
 
 def _render(metrics: MetricsSink, engine: Engine, leadership: Leadership, drift: ClockDrift) -> tuple[bytes, str]:
     """What is true at the moment of the scrape, and all that was counted."""
+    metrics.set_stale(engine.stale)
     metrics.set_leader(LEADER_LEASE, leadership.term)
     metrics.set_clock_skew(drift.seconds)
-    metrics.set_stale(engine.stale)
-    metrics.set_active_runs(engine.active_runs(), engine.active_runs(RunPhase.AWAITING_APPROVAL))
+    metrics.set_standing(engine.standing())
     return metrics.render()
 
 

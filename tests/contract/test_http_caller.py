@@ -245,18 +245,20 @@ async def test_nothing_of_the_answer_appears_in_the_result_or_in_a_log(stage: St
     assert CANARY not in caplog.text
 
 
-async def test_a_request_is_not_sent_by_who_lost_the_right_to_act_while_it_connected(stage: Stage):
-    connected = False
+@pytest.mark.parametrize("lost_at", [1, 2], ids=["the connection is ready", "the first byte is about to leave"])
+async def test_a_request_is_not_sent_by_who_has_lost_the_right_to_act_when(stage: Stage, lost_at: int):
+    asked = 0
 
     def fence() -> None:
-        nonlocal connected
-        connected = True
-        raise NotLeader("not the leader")
+        nonlocal asked
+        asked += 1
+        if asked == lost_at:
+            raise NotLeader("not the leader")
 
     stage.publish(await stage.serve(status(200)))
     stage.caller = HttpCaller(stage.scene.view, stage.policy, SystemClock(), "test", fence=fence)
     with pytest.raises(NotLeader):
-        await stage.call()
+        await stage.call(body=b"{}")
     await stage.settle()
-    assert connected
+    assert asked == lost_at
     assert stage.requests == []

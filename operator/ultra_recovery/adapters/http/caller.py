@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import aiohttp
 
+from ultra_recovery.adapters.fence import Fence, FencedRequest, fenced
 from ultra_recovery.adapters.http.address import Policy
 from ultra_recovery.adapters.http.request import MAX_BODY, open_session, request
 from ultra_recovery.adapters.http.resolve import Lookup, Resolver, Turns, look_up
@@ -28,13 +28,6 @@ PER_NAMESPACE = 16
 """Calls at once in one namespace: slow endpoints of one tenant must not use up what others need."""
 
 
-Fence = Callable[[], object]
-
-
-def _always() -> None:
-    """Where no right to act can be lost."""
-
-
 class _NotSentError(Exception):
     """It is too late to send the request, or it would be sent a second time."""
 
@@ -47,26 +40,20 @@ class _Attempt:
         code: the status code of the answer.
     """
 
-    def __init__(self, clock: Clock, call: Call, deadline: asyncio.Timeout, fence: Fence) -> None:
+    def __init__(self, clock: Clock, call: Call, deadline: asyncio.Timeout) -> None:
         self.sent = False
         self.code: int | None = None
         self._clock = clock
-        self._fence = fence
         self._began = clock.boottime()
         self._deadline = deadline
         self._until = asyncio.get_running_loop().time() + call.within
 
     def begin_to_send(self) -> bool:
-        """Whether the request may go out now; from here on the call has its full time.
-
-        Raises:
-            NotLeader: this process may not act now.
-        """
+        """Whether the request may go out now; from here on the call has its full time."""
         # The loop's own clock stands still while the machine sleeps, so its deadline alone is not enough.
         late = self._deadline.expired() or self._clock.boottime() - self._began >= SEND_WITHIN
         if self.sent or late:
             return False
-        self._fence()
         self.sent = True
         self._deadline.reschedule(self._until)
         return True
@@ -92,13 +79,8 @@ class _OneConnection(aiohttp.TCPConnector):
         if self._attempt.sent:
             raise _NotSentError
         connection = await super().connect(req, traces, timeout)
-        may = False
-        try:
-            may = self._attempt.begin_to_send()
-        finally:
-            if not may:
-                connection.close()
-        if not may:
+        if not self._attempt.begin_to_send():
+            connection.close()
             raise _NotSentError
         return connection
 
@@ -115,7 +97,7 @@ class HttpCaller:
         clock: the time.
         user_agent: sent with every request.
         lookup: resolves names.
-        fence: asked right before a request is sent; raises NotLeader when this process may not act.
+        fence: asked right before a request is sent, None where no right to act can be lost; raises NotLeader.
     """
 
     def __init__(
@@ -125,7 +107,7 @@ class HttpCaller:
         clock: Clock,
         user_agent: str,
         lookup: Lookup = look_up,
-        fence: Fence = _always,
+        fence: Fence | None = None,
     ) -> None:
         self._resolver = Resolver(view, policy, lookup)
         self._clock = clock
@@ -141,7 +123,7 @@ class HttpCaller:
             NotLeader: this process may not act now: nothing was sent.
         """
         deadline = asyncio.timeout(min(SEND_WITHIN, call.within))
-        attempt = _Attempt(self._clock, call, deadline, self._fence)
+        attempt = _Attempt(self._clock, call, deadline)
         try:
             async with deadline, self._slots[namespace]:
                 refusal = await self._attempt(namespace, call, attempt)
@@ -159,13 +141,14 @@ class HttpCaller:
             return CallResult(CallOutcome.REFUSED, message, retry=True)
         place = self._turns.next(namespace, destination)
         headers = {**self._headers, **call.headers}
-        async with (
-            open_session(_OneConnection(attempt)) as session,
-            request(session, call.method, destination, place, headers, body=call.body) as response,
-        ):
-            # The code is the answer, even if the body breaks off or never ends.
-            attempt.code = response.status
-            await response.content.read(MAX_BODY)
+        with fenced(self._fence):
+            async with (
+                open_session(_OneConnection(attempt), FencedRequest) as session,
+                request(session, call.method, destination, place, headers, body=call.body) as response,
+            ):
+                # The code is the answer, even if the body breaks off or never ends.
+                attempt.code = response.status
+                await response.content.read(MAX_BODY)
         return None
 
 

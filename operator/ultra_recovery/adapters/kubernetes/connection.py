@@ -14,9 +14,9 @@ import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
 
+from ultra_recovery.adapters.fence import Fence, FencedRequest, fenced
 from ultra_recovery.adapters.kubernetes.credentials import Credentials, load
 from ultra_recovery.adapters.kubernetes.errors import translate
-from ultra_recovery.adapters.kubernetes.fence import Fence, FencedRest, fenced
 from ultra_recovery.core.errors import Unavailable
 
 FIELD_MANAGER = "ultra-recovery"
@@ -38,9 +38,12 @@ class Connection:
         self._addresses = tuple(addresses)
         configuration.connection_pool_maxsize = _CONNECTIONS
         # The client would otherwise send its requests through a proxy named in the environment, token included.
-        configuration.client_session_kwargs = {"trust_env": False, "cookie_jar": aiohttp.DummyCookieJar()}
+        configuration.client_session_kwargs = {
+            "trust_env": False,
+            "cookie_jar": aiohttp.DummyCookieJar(),
+            "request_class": FencedRequest,
+        }
         self.api_client = ApiClient(configuration)
-        self.api_client.rest_client = FencedRest(configuration)
         self.api_client.user_agent = FIELD_MANAGER
         self._fence: Fence | None = None
 
