@@ -8,10 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ultra_recovery.apis.circuit_breaker import BreakerTarget
-from ultra_recovery.apis.database import DatabaseTarget
-from ultra_recovery.apis.endpoint import ServiceRef
 from ultra_recovery.core.call import Call, CallResult, Delivery, Message
-from ultra_recovery.core.database_request import Place
 from ultra_recovery.core.notices import Notice
 from ultra_recovery.core.objects import AnyObject, Key, Kind
 from ultra_recovery.core.probe import ProbeResult
@@ -168,47 +165,6 @@ class Jobs(Protocol):
 
         Raises:
             AlreadyExists: a Job of this name exists.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """Where a database Job may connect to, every address checked.
-
-    Attributes:
-        servers: addresses of the server; none while it has no ready endpoint.
-        server_name: name that its certificate must carry.
-        poolers: every replica of the pooler.
-        hooks: every ready pod of the hook's Service.
-    """
-
-    servers: tuple[Place, ...]
-    server_name: str
-    poolers: tuple[Place, ...] = ()
-    hooks: tuple[Place, ...] = ()
-
-
-class Databases(Protocol):
-    """Finds what a database Job needs, inside the address policy and with the consent of the Secrets' owners."""
-
-    async def locate(self, namespace: str, breaker: str, target: DatabaseTarget, hook: ServiceRef | None) -> Located:
-        """Resolve and check every address, and every Secret that the target names.
-
-        Raises:
-            SpecError: something does not exist, or is not allowed; the message says what to do.
-            ApiError: it is not known now.
-        """
-
-
-class Secrets(Protocol):
-    """Reads a Secret that its owner allows a breaker to use."""
-
-    async def read(self, namespace: str, name: str, breaker: str) -> Mapping[str, str]:
-        """The Secret's data, decoded.
-
-        Raises:
-            SpecError: it does not exist, the operator may not get it, or its owner has not named the breaker.
-            ApiError: it cannot be read now.
         """
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ultra_recovery.actions.performer import Toolbox
+from ultra_recovery.database_ports import Databases
 from ultra_recovery.engine.blocked import BlockedTeller
 from ultra_recovery.engine.breaker_watch import BreakerWatch
 from ultra_recovery.engine.breakers import Breakers
@@ -27,7 +28,6 @@ from ultra_recovery.ports import (
     Caller,
     Clock,
     Cluster,
-    Databases,
     Jobs,
     Leases,
     Messenger,
