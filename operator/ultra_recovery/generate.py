@@ -22,6 +22,7 @@ from ultra_recovery.gates_page import gates_page
 from ultra_recovery.operator_page import metrics_page, settings_page
 from ultra_recovery.rest.app import build_api
 from ultra_recovery.rest.reference import api_page, problems_page
+from ultra_recovery.rights_page import rights_page
 
 CRD_FOLDER = Path("crds")
 CHART_CRD_FOLDER = CHART / "files/crds"
@@ -76,6 +77,7 @@ def generated_files() -> dict[Path, str]:
         REFERENCE_FOLDER / "gates.md": gates_page(),
         REFERENCE_FOLDER / "settings.md": settings_page(),
         REFERENCE_FOLDER / "metrics.md": metrics_page(),
+        REFERENCE_FOLDER / "rights.md": rights_page(),
     }
 
 

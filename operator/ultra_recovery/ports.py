@@ -12,6 +12,7 @@ from ultra_recovery.core.call import Call, CallResult, Delivery, Message
 from ultra_recovery.core.notices import Notice
 from ultra_recovery.core.objects import AnyObject, Key, Kind
 from ultra_recovery.core.probe import ProbeResult
+from ultra_recovery.core.rights import Right
 
 
 class Clock(Protocol):
@@ -169,7 +170,11 @@ class Caller(Protocol):
     """Makes HTTP requests to endpoints that users name, inside the address policy."""
 
     async def call(self, namespace: str, call: Call) -> CallResult:
-        """Make one request, once: no redirect, no repetition. Never raises for what the endpoint or the spec does."""
+        """Make one request, once: no redirect, no repetition. Never raises for what the endpoint or the spec does.
+
+        Raises:
+            NotLeader: this process may not act now: nothing was sent.
+        """
 
 
 class Messenger(Protocol):
@@ -221,14 +226,6 @@ class Reviewed:
     extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Right:
-    """Something that somebody may or may not do with our kinds. `resource` is a plural, "/" and a subresource."""
-
-    verb: str
-    resource: str
-
-
 class Reviewer(Protocol):
     """Asks the API server who somebody is, and what they may do."""
 
@@ -236,7 +233,11 @@ class Reviewer(Protocol):
         """Whose token this is, if it was made for `audience`; else None."""
 
     async def allowed(self, who: Reviewed, right: Right, namespace: str) -> bool:
-        """Whether somebody has a right on our kinds in a namespace; "" is all namespaces."""
+        """Whether somebody has a right in a namespace; "" is all namespaces.
+
+        Raises:
+            ApiError: nobody could say.
+        """
 
 
 class RestMeter(Protocol):

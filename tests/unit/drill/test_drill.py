@@ -67,7 +67,7 @@ async def test_a_recovery_that_takes_too_long_fails_with_what_was_seen_last():
     scene = Scene(Plan(name="drill-1a2b3", image="ours:1", within=20))
     scene.world.workloads.ready_after = 300
     async with scene.operator():
-        with pytest.raises(DrillError, match="not within 20 s: .*1 of 2 pods Ready, not"):
+        with pytest.raises(DrillError, match=r"not within 20 s: .*1 of 2 pods Ready, not"):
             await scene.drill.run()
     assert scene.left() == []
 
