@@ -87,6 +87,7 @@ CHANGES: dict[str, tuple[Any, Mapping[str, Any]]] = {
     "serviceMonitor.apiToken.key": ("other", MONITORED),
     "prometheusRule.enabled": (True, {}),
     "prometheusRule.labels": ({"release": "prometheus"}, {"prometheusRule": {"enabled": True}}),
+    "prometheusRule.runbookBase": ("https://git.example.com", {"prometheusRule": {"enabled": True}}),
     "dashboard.enabled": (True, {}),
     "dashboard.labels": ({"dashboards": "yes"}, {"dashboard": {"enabled": True}}),
     "drill.within": (120, {}),
