@@ -28,7 +28,8 @@ def take_over(pair: Pair, kube: Kube, fault: str) -> tuple[float, float]:
     leader, term = pair.leader(), pair.term()
     at = send(process_of(leader), signal.SIGTERM if fault == "SIGTERM" else signal.SIGKILL)
     # The kubelet would start it again within a second or two, under its name: then there is nothing to wait for.
-    pair.operator.run("delete", "pod", leader, "--grace-period=0", "--force", "--wait=false")
+    how = () if fault == "SIGTERM" else ("--grace-period=0", "--force")
+    pair.operator.run("delete", "pod", leader, "--wait=false", *how)
     taken_at = seconds(pair.await_term(term)["acquireTime"])
     first = wait_for(lambda: next((item.at for item in probes(kube) if item.at >= taken_at), 0.0), "a probe comes")
     return taken_at - at, first - at
