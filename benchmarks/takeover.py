@@ -1,4 +1,4 @@
-"""How long nobody leads when the leader is stopped or dies, beside what the times of its Lease allow at best.
+"""How long nobody leads when the leader is stopped or dies, beside what the times of its Lease take at worst.
 
 Usage: python -m benchmarks.takeover [REPETITIONS]. Needs the local cluster: the process is killed from outside.
 """
