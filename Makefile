@@ -41,6 +41,12 @@ check: lint ## Everything fast: lint, unit and architecture tests (what pre-comm
 .PHONY: generate
 generate: $(READY) ## Write the CRDs and all other generated files
 	$(BIN)/ultra-recovery generate
+	@$(MAKE) manifests
+
+.PHONY: manifests
+manifests: ## Make the plain manifests in deploy/ from the Helm chart
+	@$(CLUSTER) tools helm
+	PATH="$(CURDIR)/.cluster/bin:$$PATH" scripts/manifests
 
 .PHONY: lock
 lock: ## Resolve pyproject.toml into the hashed requirements files (UPGRADE=1: to the newest versions)
@@ -56,6 +62,7 @@ bench: $(READY) ## Measure the recovery API, the leader's fence, and on a cluste
 
 .PHONY: test
 test: lint ## Everything: lint, then all tests on a cluster, made for them if there is none
+	@$(CLUSTER) tools helm kubeconform kube-score promtool
 	@$(CLUSTER) run -- $(BIN)/pytest tests e2e $(ARGS)
 
 .PHONY: drill
@@ -71,6 +78,7 @@ explore: $(READY) ## Let property tests and the fuzz of objects look for what no
 
 .PHONY: demo
 demo: $(READY) ## Show the product at work on a cluster, which stays up
+	@$(CLUSTER) tools helm
 	@$(CLUSTER) up
 	@$(CLUSTER) run -- $(BIN)/python -m e2e.demo
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.api import RIGHTS, Api, Stream, token_of, way_in
-from e2e.install import read
+from e2e.install import await_operator, leader_of, read
 from e2e.kube import Kube, status, wait_for
 
 POLICY = """
@@ -125,7 +125,7 @@ def test_a_triggered_run_is_seen_on_the_stream_and_is_the_one_that_kubectl_shows
 
 def test_an_operator_killed_between_the_call_and_the_effect_acts_once(kube: Kube, api: Api, operator: Kube):
     before = kube.pods("web")
-    pod = next(iter(operator.pods("ultra-recovery")))
+    pod = leader_of(operator)
     answer = api.post("/api/recovery/trigger", RUN)
     assert answer.status == 202, answer.body
     operator.run("delete", "pod", pod, "--grace-period=0", "--force")
@@ -138,7 +138,7 @@ def test_an_operator_killed_between_the_call_and_the_effect_acts_once(kube: Kube
     assert [item["metadata"]["name"] for item in kube.list("rr")] == [name]
     evicted = [effect["id"] for step in status(run)["steps"] for effect in step.get("effects", [])]
     assert sorted(evicted) == sorted(before.values())
-    operator.run("rollout", "status", "deployment/ultra-recovery", "--timeout=110s")
+    await_operator(operator)
 
 
 def test_nobody_gets_in_without_a_token_and_nobody_does_more_than_the_cluster_allows(kube: Kube, api: Api):

@@ -19,12 +19,12 @@ from ultra_recovery.adapters.kubernetes.events import EventSink
 from ultra_recovery.adapters.kubernetes.jobs import KubernetesJobs
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases
 from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
+from ultra_recovery.adapters.kubernetes.reviews import KubernetesReviewer
 from ultra_recovery.adapters.kubernetes.version import missing_crds
 from ultra_recovery.adapters.logs import LogSink, configure_logging
 from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.ops_server import OpsServer
 from ultra_recovery.adapters.prober import build_prober
-from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core.naming import LEADER_LEASE
 from ultra_recovery.engine.assembly import World, build_engine
 from ultra_recovery.engine.clock_drift import ClockDrift
@@ -33,8 +33,9 @@ from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.rails import ClusterLimits
 from ultra_recovery.engine.table import Table
 from ultra_recovery.handlers.watch import Watch
-from ultra_recovery.ports import Sink
+from ultra_recovery.ports import Reviewer, Sink
 from ultra_recovery.settings import Settings
+from ultra_recovery.wiring_crds import await_crds
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +45,9 @@ async def run_operator(settings: Settings) -> int:
     configure_logging(settings.log_level)
     async with contextlib.AsyncExitStack() as stack:
         connection = await stack.enter_async_context(await Connection.open(settings.kubeconfig))
-        missing = await missing_crds(connection)
-        if missing:
-            for sentence in missing:
-                log.error(sentence)
-            return 1
+        code = await await_crds(lambda: missing_crds(connection), SystemClock(), "0.0.0.0", settings.ops_port)
+        if code is not None:
+            return code
         return await _serve(settings, connection, stack)
 
 
@@ -87,6 +86,7 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
         sinks=sinks,
         clock=clock,
         random=SystemRandom(),
+        reviewer=_reviewer(settings, connection),
     )
     limits = ClusterLimits(
         settings.paused, settings.budget_workload, settings.budget_namespace, settings.budget_cluster
@@ -110,12 +110,17 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     return await _until_stopped(engine, events, messenger, leadership)
 
 
+def _reviewer(settings: Settings, connection: Connection) -> Reviewer | None:
+    """Who says what the ServiceAccounts of policies may do, if that is to be asked."""
+    return KubernetesReviewer(connection, local=settings.scope == "namespace") if settings.check_creator else None
+
+
 def _render(metrics: MetricsSink, engine: Engine, leadership: Leadership, drift: ClockDrift) -> tuple[bytes, str]:
     """What is true at the moment of the scrape, and all that was counted."""
     metrics.set_stale(engine.stale)
-    metrics.set_active_runs(engine.active_runs(), engine.active_runs(RunPhase.AWAITING_APPROVAL))
     metrics.set_leader(LEADER_LEASE, leadership.term)
     metrics.set_clock_skew(drift.seconds)
+    metrics.set_standing(engine.standing())
     return metrics.render()
 
 
