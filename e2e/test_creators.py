@@ -12,7 +12,7 @@ from e2e.records import await_end, await_run, make_sick, outcome
 from e2e.small import apply, create, policy, workload
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def checking(operator: Kube) -> Iterator[Kube]:
     """The operator while it checks creators; afterwards it is as it was."""
     install_operator("--set", "authorization.checkCreator=true")
