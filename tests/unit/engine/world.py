@@ -74,7 +74,7 @@ class World:
             random=FixedRandom(),
             reviewer=self.reviewer,
         )
-        engine = build_engine(table, outside, leadership, self.limits)
+        engine = self.engine = build_engine(table, outside, leadership, self.limits)
         self.store.subscribe(engine.feed)
         task = asyncio.ensure_future(engine.run())
         try:
