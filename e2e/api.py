@@ -77,9 +77,9 @@ class Api:
 
 
 @contextmanager
-def way_in() -> Iterator[str]:
+def way_in(namespace: str = OPERATOR_NAMESPACE) -> Iterator[str]:
     """The address of the Service for as long as the block runs; the pod behind it may not change meanwhile."""
-    words = ["kubectl", "-n", OPERATOR_NAMESPACE, "port-forward", "service/ultra-recovery-api", ":8085"]
+    words = ["kubectl", "-n", namespace, "port-forward", "service/ultra-recovery-api", ":8085"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         assert process.stdout is not None

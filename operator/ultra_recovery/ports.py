@@ -170,7 +170,11 @@ class Caller(Protocol):
     """Makes HTTP requests to endpoints that users name, inside the address policy."""
 
     async def call(self, namespace: str, call: Call) -> CallResult:
-        """Make one request, once: no redirect, no repetition. Never raises for what the endpoint or the spec does."""
+        """Make one request, once: no redirect, no repetition. Never raises for what the endpoint or the spec does.
+
+        Raises:
+            NotLeader: this process may not act now: nothing was sent.
+        """
 
 
 class Messenger(Protocol):
@@ -241,3 +245,23 @@ class RestMeter(Protocol):
 
     def count_request(self, route: str, method: str, code: int, seconds: float) -> None:
         """One answer. `route` is the template of the path, never the path itself."""
+
+
+class Bench(Protocol):
+    """Objects of one namespace as raw documents: what a drill builds, watches and clears away."""
+
+    async def create(self, kind: Kind, document: Mapping[str, Any]) -> None:
+        """Create an object.
+
+        Raises:
+            AlreadyExists: one of this name exists.
+        """
+
+    async def read(self, kind: Kind, name: str) -> Mapping[str, Any] | None:
+        """One object, or None."""
+
+    async def list(self, kind: Kind, labels: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """All objects of a kind that carry these labels."""
+
+    async def delete(self, kind: Kind, name: str) -> None:
+        """Delete an object and, in the background, what belongs to it. One that is gone already is no error."""

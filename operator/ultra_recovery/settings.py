@@ -146,6 +146,58 @@ class ApiSettings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class DrillSettings:
+    """Options of the drill.
+
+    Attributes:
+        namespace: ULTRA_NAMESPACE. Where it takes place. Default: the pod's own namespace, else "default".
+        image: ULTRA_DRILL_IMAGE. What the pods that are broken run: the image of the operator. Required.
+        pull_policy: ULTRA_DRILL_PULL_POLICY. When nodes pull it. Default: IfNotPresent.
+        pull_secrets: ULTRA_DRILL_PULL_SECRETS. Names of Secrets for pulling it, separated by commas. Default: none.
+        name: ULTRA_DRILL_NAME. What the names of everything that is built begin with. Default: ultra-recovery-drill.
+        within: ULTRA_DRILL_WITHIN. Seconds from the break to the recovery, 10 to 600. Default: 60.
+        pod: ULTRA_IDENTITY. Name of the drill's own pod, which owns what it builds. Default: none.
+        pod_uid: ULTRA_POD_UID. UID of that pod. Default: none.
+        kubeconfig: KUBECONFIG. Used only outside a pod. Default: the usual place.
+    """
+
+    namespace: str
+    image: str
+    pull_policy: str
+    pull_secrets: tuple[str, ...]
+    name: str
+    within: float
+    pod: str
+    pod_uid: str
+    kubeconfig: str | None
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> DrillSettings:
+        """Read the settings.
+
+        Raises:
+            SettingsError: a value cannot be used, or the image is not named.
+        """
+        image = environment.get("ULTRA_DRILL_IMAGE", "")
+        if not image:
+            raise SettingsError("ULTRA_DRILL_IMAGE must name the image that the pods of the drill run")
+        within = _count(environment, "ULTRA_DRILL_WITHIN", 60)
+        if not 10 <= within <= 600:
+            raise SettingsError(f"ULTRA_DRILL_WITHIN must be from 10 to 600 seconds, not {within}")
+        return cls(
+            namespace=environment.get("ULTRA_NAMESPACE") or _own_namespace(),
+            image=image,
+            pull_policy=environment.get("ULTRA_DRILL_PULL_POLICY") or "IfNotPresent",
+            pull_secrets=_names(environment.get("ULTRA_DRILL_PULL_SECRETS", "")),
+            name=environment.get("ULTRA_DRILL_NAME") or "ultra-recovery-drill",
+            within=float(within),
+            pod=environment.get("ULTRA_IDENTITY", ""),
+            pod_uid=environment.get("ULTRA_POD_UID", ""),
+            kubeconfig=environment.get("KUBECONFIG") or None,
+        )
+
+
 def _port(environment: Mapping[str, str], name: str, default: str) -> int:
     port = environment.get(name) or default
     if not (port.isascii() and port.isdigit()) or not 0 <= int(port) <= 65535:

@@ -25,7 +25,9 @@ from ultra_recovery.adapters.logs import LogSink, configure_logging
 from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.ops_server import OpsServer
 from ultra_recovery.adapters.prober import build_prober
+from ultra_recovery.core.naming import LEADER_LEASE
 from ultra_recovery.engine.assembly import World, build_engine
+from ultra_recovery.engine.clock_drift import ClockDrift
 from ultra_recovery.engine.engine import Engine
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.rails import ClusterLimits
@@ -51,6 +53,9 @@ async def run_operator(settings: Settings) -> int:
 
 async def _serve(settings: Settings, connection: Connection, stack: contextlib.AsyncExitStack) -> int:
     clock, metrics = SystemClock(), MetricsSink()
+    drift = ClockDrift(clock)
+    leadership = Leadership(KubernetesLeases(connection, unfenced=True), clock, settings.namespace, settings.identity)
+    connection.guard(leadership.check)
     table = Table()
     events = EventSink(connection, clock, metrics.count_dropped_event)
     policy = AddressPolicy(parse_rules(settings.probe_allow), [*connection.server_addresses(), *settings.pod_ips])
@@ -60,22 +65,20 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     prober = build_prober(table, policy, transport, clock)
     messenger = WebhookMessenger(
         # A caller of its own: webhooks that hang must not take the places of steps.
-        HttpCaller(table, policy, clock, user_agent),
+        HttpCaller(table, policy, clock, user_agent, fence=leadership.check),
         clock,
         SystemRandom(),
         metrics.count_dropped_notification,
         metrics.count_notification,
     )
-    leases = KubernetesLeases(connection)
-    leadership = Leadership(leases, clock, settings.namespace, settings.identity)
     objects = KubernetesObjects(connection, settings.watch_namespaces)
     sinks: list[Sink] = [events, metrics, LogSink()]
     cluster = KubernetesCluster(connection)
-    caller = HttpCaller(table, policy, clock, user_agent)
+    caller = HttpCaller(table, policy, clock, user_agent, fence=leadership.check)
     world = World(
         objects=objects,
         cluster=cluster,
-        leases=leases,
+        leases=KubernetesLeases(connection),
         jobs=KubernetesJobs(connection),
         caller=caller,
         messenger=messenger,
@@ -98,9 +101,9 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     server = OpsServer(
         "0.0.0.0",
         settings.ops_port,
-        lambda: _render(metrics, engine),
-        live_checks=[lambda: _not_past_lease(leadership)],
-        ready_checks=[lambda: ("synced", engine.synced.is_set(), "first list done")],
+        lambda: _render(metrics, engine, leadership, drift),
+        live_checks=[lambda: _not_past_lease(leadership), lambda: _clock_holds(drift)],
+        ready_checks=[lambda: ("synced", engine.synced.is_set(), "first list done"), lambda: _is_level(engine)],
     )
     await server.start()
     stack.push_async_callback(server.stop)
@@ -112,9 +115,11 @@ def _reviewer(settings: Settings, connection: Connection) -> Reviewer | None:
     return KubernetesReviewer(connection, local=settings.scope == "namespace") if settings.check_creator else None
 
 
-def _render(metrics: MetricsSink, engine: Engine) -> tuple[bytes, str]:
+def _render(metrics: MetricsSink, engine: Engine, leadership: Leadership, drift: ClockDrift) -> tuple[bytes, str]:
     """What is true at the moment of the scrape, and all that was counted."""
     metrics.set_stale(engine.stale)
+    metrics.set_leader(LEADER_LEASE, leadership.term)
+    metrics.set_clock_skew(drift.seconds)
     metrics.set_standing(engine.standing())
     return metrics.render()
 
@@ -122,6 +127,15 @@ def _render(metrics: MetricsSink, engine: Engine) -> tuple[bytes, str]:
 def _not_past_lease(leadership: Leadership) -> tuple[str, bool, str]:
     past = leadership.acts_past_lease
     return "leader", not past, "acts past its Lease" if past else "ok"
+
+
+def _clock_holds(drift: ClockDrift) -> tuple[str, bool, str]:
+    return "clock", not drift.too_large, f"the wall clock moved by {drift.seconds:.1f} s since the process began"
+
+
+def _is_level(engine: Engine) -> tuple[str, bool, str]:
+    """Only shown: an API server that is away takes nobody out of service."""
+    return "table", True, "stale: no whole list for 90 s" if engine.stale else "level with the cluster"
 
 
 async def _until_stopped(engine: Engine, events: EventSink, messenger: WebhookMessenger, leadership: Leadership) -> int:

@@ -106,6 +106,8 @@ SERIES = (
     Series("leader_election_master_status", _G, "1 on the replica that leads, else 0.", ("name",)),
     Series("recovery_enforcement_problems_total", _C, "Objects found not enforceable.", ("namespace", "reason")),
     Series("recovery_events_dropped_total", _C, "Kubernetes Events that could not be posted."),
+    Series("recovery_leader_term", _G, "The term in which this replica leads; 0 while it does not."),
+    Series("recovery_clock_skew_seconds", _G, "How far the wall clock has jumped since the process began."),
     Series("recovery_notifications_total", _C, "Notifications: Delivered, or Failed for good.", ("outcome",)),
     Series("recovery_notifications_dropped_total", _C, "Not taken: 1000 wait, or above 64 KiB."),
     Series("recovery_table_stale", _G, "1 while the view of the cluster is too old to act on."),
@@ -170,6 +172,15 @@ class MetricsSink:
     def set_stale(self, stale: bool) -> None:
         """Whether the table of watched objects is too old to act on."""
         self._record("recovery_table_stale", {}, float(stale))
+
+    def set_clock_skew(self, seconds: float) -> None:
+        """How far the wall clock has moved against the clock that never jumps."""
+        self._record("recovery_clock_skew_seconds", {}, seconds)
+
+    def set_leader(self, name: str, term: int | None) -> None:
+        """The term in which this process leads by the Lease `name`, None while it does not."""
+        self._record("leader_election_master_status", {"name": name}, float(term is not None))
+        self._record("recovery_leader_term", {}, float(term or 0))
 
     def set_crds_outdated(self, outdated: bool) -> None:
         """Whether CRDs of the cluster are missing, or too old for this version to begin."""

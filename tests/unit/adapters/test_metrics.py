@@ -240,3 +240,16 @@ def test_names_follow_the_conventions_of_prometheus():
 
 def test_the_content_type_is_that_of_the_text_format(metrics: MetricsSink):
     assert metrics.render()[1].startswith("text/plain")
+
+
+@pytest.mark.parametrize(("term", "leads"), [(None, 0), (7, 1)], ids=["standby", "leader"])
+def test_who_leads_and_in_which_term_is_shown(metrics: MetricsSink, term: int | None, leads: int):
+    metrics.set_leader("ultra-recovery-leader", term)
+    found = lines(metrics)
+    assert f'leader_election_master_status{{name="ultra-recovery-leader"}} {leads}.0' in found
+    assert f"recovery_leader_term {term or 0}.0" in found
+
+
+def test_the_jump_of_the_wall_clock_is_shown(metrics: MetricsSink):
+    metrics.set_clock_skew(-12.5)
+    assert "recovery_clock_skew_seconds -12.5" in lines(metrics)

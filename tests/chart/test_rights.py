@@ -70,7 +70,10 @@ def harm(atom: Atom) -> bool:
 
 
 def render(values: tuple[str, ...]) -> list[Manifest]:
-    words = [str(HELM), "template", "ultra-recovery", str(CHART), "--namespace", "ops"]
+    # Hooks are not part of the release: the drill of `helm test` has an account of its own. And without a cluster helm
+    # takes the version of its own libraries for that of the cluster.
+    assert HELM, "helm is not on the PATH: run `python3 -m e2e.cluster tools helm`"
+    words = [HELM, "template", "ultra-recovery", str(CHART), "--no-hooks", "-n", "ops", "--kube-version", "1.34.0"]
     settings = [word for value in values for word in ("--set", value)]
     done = subprocess.run([*words, *settings], capture_output=True, text=True, timeout=60, check=True)
     return documents(done.stdout)
@@ -87,7 +90,6 @@ def test_plain_manifests_grant_nothing_that_is_not_on_the_list(path: Path):
         assert found <= atoms(processes, scope)
 
 
-@pytest.mark.skipif(HELM is None or not CHART.is_dir(), reason="needs helm and the chart")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_chart_grants_what_is_on_the_list_and_nothing_else(variant: str):
     values = VARIANTS[variant]
