@@ -70,6 +70,18 @@ def install_operator(*words: str, namespace: str = OPERATOR_NAMESPACE) -> Kube:
     return kube
 
 
+def remove_operator(kube: Kube) -> None:
+    """Uninstall the release. Its pods end first: later they would have no rights any more."""
+    stop_operator(kube)
+    helm("uninstall", RELEASE, "--namespace", kube.namespace, "--wait")
+
+
+def stop_operator(kube: Kube) -> None:
+    """Take all pods of the operator away, and wait until they are gone."""
+    kube.run("scale", "deployment", "--replicas=0", "-l", "app.kubernetes.io/name=ultra-recovery")
+    kube.run("wait", "--for=delete", "pods", "-l", "app.kubernetes.io/name=ultra-recovery", "--timeout=90s")
+
+
 def restart_operator(kube: Kube) -> None:
     """Replace all pods of the operator, and wait until the new ones are ready."""
     kube.run("rollout", "restart", "deployment/ultra-recovery")
