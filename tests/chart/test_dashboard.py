@@ -78,7 +78,6 @@ def test_every_series_is_of_use_to_somebody():
     told = {series_of(word) for word in NAME.findall(TEXT + (CHART / "files/rules.yaml").read_text())}
     assert set(LABELS) - told == {
         "recovery_attempts_total",
-        "recovery_clock_skew_seconds",
         "recovery_dry_runs_total",
         "recovery_enforcement_problems_total",
         "recovery_incidents_total",
