@@ -175,9 +175,6 @@ def test_what_is_installed_again_goes_on_as_before(shop: Kube) -> None:
     before = standing(shop)
     upgrade()
     wait_for(lambda: status(shop.get("cb", "gone")).get("state") == "Open", "breakers are cared for")
-    shop.run("annotate", "cb", "web", "recovery.ultra.dev/touched=1")
-    (pod,) = shop.pods("web")
-    assert pod
     after = standing(shop)
     assert after["web"] == before["web"], "the reset of long ago is not carried out again"
     assert after["gone"]["state"] == "Open"
