@@ -57,7 +57,7 @@ class State:
 
     @property
     def audit_log(self) -> Path:
-        """Every change that a service account asked for, as JSON lines."""
+        """Every request of a service account, as JSON lines."""
         return self.root / "audit" / "audit.log"
 
     @property

@@ -1,4 +1,4 @@
-"""The command line: `ultra-recovery operator`, `ultra-recovery api`, `ultra-recovery generate`."""
+"""The command line: `ultra-recovery operator`, `api`, `drill`, `generate`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from ultra_recovery import __version__
-from ultra_recovery.settings import ApiSettings, Settings, SettingsError
+from ultra_recovery.settings import ApiSettings, DrillSettings, Settings, SettingsError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,6 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.add_parser("operator", help="probe, decide and act: what the operator's pod runs")
     commands.add_parser("api", help="serve the recovery API: what the pod's second container runs")
     commands.add_parser("generate", help="write crds/ and the reference pages from the types", add_help=False)
+    commands.add_parser("drill", help="break a throw-away service and see that the operator mends it: `helm test`")
+    target = commands.add_parser("drill-target", help="the service that a drill breaks")
+    target.add_argument("--port", type=int, default=8080, help="where it listens (default: 8080)")
     options, rest = parser.parse_known_args(arguments)
     if options.command == "generate":
         # Imported here: an operator pod has no use for it.
@@ -30,7 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return generate(rest)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    return _api() if options.command == "api" else _operator()
+    if options.command == "drill-target":
+        # Imported here: no other command serves it.
+        from ultra_recovery.drill.target import serve  # noqa: PLC0415
+
+        return asyncio.run(serve(options.port))
+    return {"api": _api, "drill": _drill}.get(options.command, _operator)()
 
 
 def _operator() -> int:
@@ -55,6 +63,18 @@ def _api() -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - logging is not configured yet
         return 2
     return asyncio.run(run_api(settings))
+
+
+def _drill() -> int:
+    # Imported here: no other command needs it.
+    from ultra_recovery.wiring_drill import run_drill  # noqa: PLC0415
+
+    try:
+        settings = DrillSettings.read(os.environ)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - logging is not configured yet
+        return 2
+    return asyncio.run(run_drill(settings))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from ultra_recovery.core.call import Call, CallResult, Delivery, Message
 from ultra_recovery.core.notices import Notice
 from ultra_recovery.core.objects import AnyObject, Key, Kind
 from ultra_recovery.core.probe import ProbeResult
+from ultra_recovery.core.rights import Right
 
 
 class Clock(Protocol):
@@ -169,7 +170,11 @@ class Caller(Protocol):
     """Makes HTTP requests to endpoints that users name, inside the address policy."""
 
     async def call(self, namespace: str, call: Call) -> CallResult:
-        """Make one request, once: no redirect, no repetition. Never raises for what the endpoint or the spec does."""
+        """Make one request, once: no redirect, no repetition. Never raises for what the endpoint or the spec does.
+
+        Raises:
+            NotLeader: this process may not act now: nothing was sent.
+        """
 
 
 class Messenger(Protocol):
@@ -221,14 +226,6 @@ class Reviewed:
     extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Right:
-    """Something that somebody may or may not do with our kinds. `resource` is a plural, "/" and a subresource."""
-
-    verb: str
-    resource: str
-
-
 class Reviewer(Protocol):
     """Asks the API server who somebody is, and what they may do."""
 
@@ -236,7 +233,11 @@ class Reviewer(Protocol):
         """Whose token this is, if it was made for `audience`; else None."""
 
     async def allowed(self, who: Reviewed, right: Right, namespace: str) -> bool:
-        """Whether somebody has a right on our kinds in a namespace; "" is all namespaces."""
+        """Whether somebody has a right in a namespace; "" is all namespaces.
+
+        Raises:
+            ApiError: nobody could say.
+        """
 
 
 class RestMeter(Protocol):
@@ -244,3 +245,23 @@ class RestMeter(Protocol):
 
     def count_request(self, route: str, method: str, code: int, seconds: float) -> None:
         """One answer. `route` is the template of the path, never the path itself."""
+
+
+class Bench(Protocol):
+    """Objects of one namespace as raw documents: what a drill builds, watches and clears away."""
+
+    async def create(self, kind: Kind, document: Mapping[str, Any]) -> None:
+        """Create an object.
+
+        Raises:
+            AlreadyExists: one of this name exists.
+        """
+
+    async def read(self, kind: Kind, name: str) -> Mapping[str, Any] | None:
+        """One object, or None."""
+
+    async def list(self, kind: Kind, labels: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """All objects of a kind that carry these labels."""
+
+    async def delete(self, kind: Kind, name: str) -> None:
+        """Delete an object and, in the background, what belongs to it. One that is gone already is no error."""

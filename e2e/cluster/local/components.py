@@ -72,7 +72,7 @@ def _apiserver(programs: Path, state: State) -> Component:
         f"--audit-policy-file={state.root}/audit.json",
         f"--audit-log-path={state.audit_log}",
         "--audit-log-maxsize=50",
-        "--audit-log-maxbackup=2",
+        "--audit-log-maxbackup=8",
     )
     return Component("kube-apiserver", argv)
 

@@ -44,18 +44,14 @@ def kubeconfig(user: str, token: str, certificate: bytes) -> str:
 
 
 def audit_policy() -> str:
-    """Records who changed what, for service accounts outside kube-system; enough to prove what an operator did."""
+    """Records what service accounts outside kube-system asked for: what an operator did, and which rights it used."""
     policy = {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
         "rules": [
             {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"]},
-            {
-                "level": "Metadata",
-                "userGroups": ["system:serviceaccounts"],
-                "verbs": ["create", "update", "patch", "delete", "deletecollection"],
-            },
+            {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
             {"level": "None"},
         ],
     }

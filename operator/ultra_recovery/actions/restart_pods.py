@@ -16,10 +16,11 @@ from ultra_recovery.core.action import EffectClass, Proposal, Settlement, Sighti
 from ultra_recovery.core.errors import Conflict, NotFound
 from ultra_recovery.core.health import PodHealth, judge_pod
 from ultra_recovery.core.objects import Key, Kind, Pod
+from ultra_recovery.core.rights import Right
 from ultra_recovery.core.step_gates import ActionClass
 
 EVICT = "Evict"
-_TRAITS = Traits(ActionClass.DISRUPTIVE, EffectClass.GUARDED)
+_TRAITS = Traits(ActionClass.DISRUPTIVE, EffectClass.GUARDED, rights=(Right("create", "pods/eviction", ""),))
 
 
 class RestartPodsAction:

@@ -19,11 +19,13 @@ from ultra_recovery.core.errors import AlreadyExists, SpecError
 from ultra_recovery.core.job_document import JobResult, JobState, job_document, job_result
 from ultra_recovery.core.naming import job_name, label_value
 from ultra_recovery.core.objects import Kind, Pod
+from ultra_recovery.core.rights import Right
 from ultra_recovery.core.step_gates import ActionClass
 
 CREATE_JOB = "CreateJob"
 UNDO_JOB = "UndoJob"
 _JOB_LABEL = "batch.kubernetes.io/job-name"
+_RIGHTS = (Right("create", "jobs", "batch"),)
 
 
 class RunJobAction:
@@ -35,7 +37,7 @@ class RunJobAction:
         if job is None:
             raise ValueError("not a runJob step")
         breakers = (job.breaker,) if job.breaker else ()
-        return Traits(ActionClass(job.action_class), EffectClass.GUARDED, breakers)
+        return Traits(ActionClass(job.action_class), EffectClass.GUARDED, breakers, _RIGHTS)
 
     def propose(self, view: StepView) -> Proposal | None:
         """One Job for the step."""

@@ -45,6 +45,7 @@ REASON_GROUPS: Mapping[str, tuple[Reason, ...]] = {
         Reason.TARGET_INVALID,
         Reason.BREAKER_NOT_FOUND,
         Reason.DEPENDENCY_INVALID,
+        Reason.SERVICE_ACCOUNT_UNSET,
     ),
     "Decisions on a policy": (
         Reason.HEALTHY,
@@ -59,6 +60,7 @@ REASON_GROUPS: Mapping[str, tuple[Reason, ...]] = {
         Reason.PAUSED,
         Reason.NAMESPACE_PAUSED,
         Reason.OPERATOR_PAUSED,
+        Reason.RIGHTS_UNKNOWN,
         Reason.MANUAL,
         Reason.NOT_FIRING,
         Reason.NEEDS_HUMAN,
@@ -70,6 +72,7 @@ REASON_GROUPS: Mapping[str, tuple[Reason, ...]] = {
         Reason.COOLDOWN,
         Reason.BUDGET,
         Reason.TARGET_LEASED,
+        Reason.FORBIDDEN,
         Reason.MAINTENANCE_WINDOW,
         Reason.ROLLOUT_IN_PROGRESS,
         Reason.DEPENDENCY_OPEN,

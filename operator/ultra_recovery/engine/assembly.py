@@ -9,6 +9,7 @@ from ultra_recovery.actions.performer import Toolbox
 from ultra_recovery.engine.blocked import BlockedTeller
 from ultra_recovery.engine.breaker_watch import BreakerWatch
 from ultra_recovery.engine.breakers import Breakers
+from ultra_recovery.engine.creators import Creators
 from ultra_recovery.engine.engine import Engine
 from ultra_recovery.engine.gather import Gatherer
 from ultra_recovery.engine.leadership import Leadership
@@ -22,12 +23,28 @@ from ultra_recovery.engine.run_leases import RunLeases
 from ultra_recovery.engine.runs import Runs
 from ultra_recovery.engine.table import Table
 from ultra_recovery.engine.target_lease import TargetLeases
-from ultra_recovery.ports import Caller, Clock, Cluster, Jobs, Leases, Messenger, Objects, Prober, Random, Sink
+from ultra_recovery.ports import (
+    Caller,
+    Clock,
+    Cluster,
+    Jobs,
+    Leases,
+    Messenger,
+    Objects,
+    Prober,
+    Random,
+    Reviewer,
+    Sink,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything outside the engine, by port."""
+    """Everything outside the engine, by port.
+
+    Attributes:
+        reviewer: who says what a policy's ServiceAccount may do; None: that is not asked.
+    """
 
     objects: Objects
     cluster: Cluster
@@ -39,6 +56,7 @@ class World:
     sinks: Sequence[Sink]
     clock: Clock
     random: Random
+    reviewer: Reviewer | None = None
 
 
 def build_engine(table: Table, world: World, leadership: Leadership, limits: ClusterLimits) -> Engine:
@@ -48,13 +66,15 @@ def build_engine(table: Table, world: World, leadership: Leadership, limits: Clu
     breakers = Breakers(table, world.prober, recorder, clock, world.random)
     ledger = Ledger(clock)
     table.subscribe(ledger.changed)
-    gatherer = Gatherer(table, breakers, ledger, RailsReader(table, ledger, limits), clock)
+    creators = Creators(world.reviewer, clock)
+    gatherer = Gatherer(table, breakers, ledger, RailsReader(table, ledger, limits), creators, clock)
     targets = TargetLeases(world.leases, clock)
     blocked = BlockedTeller(world.messenger)
-    policies = Policies(table, gatherer, recorder, leadership, targets, world.objects, ledger, blocked, clock)
+    policies = Policies(table, gatherer, recorder, leadership, targets, world.objects, ledger, creators, blocked, clock)
     tools = Toolbox(table, world.cluster, world.jobs, world.caller, world.messenger)
     effects = RunEffects(tools, leadership, clock)
     watch = BreakerWatch(breakers)
-    runs = Runs(table, gatherer, recorder, leadership, RunLeases(targets, clock), effects, watch, clock)
+    leases = RunLeases(targets, clock)
+    runs = Runs(table, gatherer, recorder, leadership, leases, creators, effects, watch, clock)
     retention = Retention(table, world.objects, leadership, clock)
     return Engine(table, world.objects, leadership, gatherer, breakers, policies, runs, retention, recorder, clock)

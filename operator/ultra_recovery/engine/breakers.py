@@ -120,7 +120,12 @@ class Breakers:
             self.queue.add(key)
 
     async def look(self, key: Key) -> float | None:
-        """Apply what happened to a breaker, probe if it is due, write what changed; seconds to the next look."""
+        """Apply what happened to a breaker, probe if it is due, write what changed; seconds to the next look.
+
+        Raises:
+            NotLeader: this process may not act now.
+            ApiError: the status could not be written.
+        """
         item = self._table.get(key)
         if not isinstance(item, Breaker) or item.meta.deleting:
             self._runtimes.pop(key, None)
@@ -134,6 +139,7 @@ class Breakers:
         self._apply(runtime, item, item.spec, now)
         watched = bool(self._watchers.get(key))
         if runtime.snapshot.probed and runtime.due <= now and not runtime.probing:
+            self._recorder.check()
             self._send_probe(key, item.spec, runtime)
             runtime.due = next_probe_at(runtime.snapshot, item.spec, now, watched=watched)
         rest = await self._write(item, item.spec, runtime, now)

@@ -102,13 +102,13 @@ def test_every_program_but_kubectl_and_containerd_is_one_that_we_build():
     assert programs == built | {"/usr/bin/containerd"}
 
 
-def test_the_audit_log_is_bounded_and_holds_changes_of_service_accounts_only():
+def test_the_audit_log_is_bounded_and_holds_requests_of_service_accounts_only():
     server = next(part for part in components(Path("/bin"), "containerd", STATE) if part.name == "kube-apiserver")
     policy = json.loads(configuration.audit_policy())
 
-    assert {"--audit-log-maxsize=50", "--audit-log-maxbackup=2"} <= set(server.argv)
+    assert {"--audit-log-maxsize=50", "--audit-log-maxbackup=8"} <= set(server.argv)
     assert [rule["level"] for rule in policy["rules"]] == ["None", "Metadata", "None"]
-    assert "get" not in policy["rules"][1]["verbs"]
+    assert policy["rules"][1]["userGroups"] == ["system:serviceaccounts"]
 
 
 def test_every_user_gets_a_token_line_and_a_kubeconfig_of_its_own():
