@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from e2e import database_faults as faults
 from e2e import databases as db
 from e2e.bystander import Bystander
 from e2e.databases import MARIADB, POSTGRES, STANDBY, Server
@@ -53,12 +54,19 @@ class Trouble:
 
 def spoil(kube: Kube) -> None:
     """A wrong password for the app."""
-    db.set_password(kube, POSTGRES, "mistaken")
+    faults.set_password(kube, POSTGRES, "mistaken")
 
 
 def restore(kube: Kube) -> None:
     """The password of examples/databases/postgres.yaml."""
-    db.set_password(kube, POSTGRES, "app-example")
+    faults.set_password(kube, POSTGRES, "app-example")
+
+
+def use_up(kube: Kube) -> None:
+    """The app has all connections that it may have, and cannot get in; who may help still can."""
+    faults.reach_connection_limit(kube, POSTGRES)
+    assert "too many connections" in db.may_log_in(kube, "app", "orders")
+    assert (db.may_log_in(kube, "probe"), db.may_log_in(kube, "recovery")) == ("", "")
 
 
 def refresh(kube: Kube) -> None:
@@ -69,20 +77,20 @@ def refresh(kube: Kube) -> None:
 
 def go_away_for_a_while(kube: Kube) -> None:
     """Long enough for the pooler to notice."""
-    db.take_away(kube, POSTGRES)
+    faults.take_away(kube, POSTGRES)
     time.sleep(2)
-    db.bring_back(kube, POSTGRES)
+    faults.bring_back(kube, POSTGRES)
 
 
 LANES = (
     (
-        Trouble("leaked", "sqlalchemy", "postgres", POSTGRES, db.leak_connections, db.release),
+        Trouble("leaked", "sqlalchemy", "postgres", POSTGRES, faults.leak_connections, faults.release),
         Trouble(
             "ended",
             "sqlalchemy",
             "postgres",
             POSTGRES,
-            lambda kube: db.terminate_backends(kube, POSTGRES),
+            lambda kube: faults.terminate_backends(kube, POSTGRES),
             None,
             lasts=False,
         ),
@@ -91,7 +99,7 @@ LANES = (
             "sqlalchemy",
             "postgres",
             POSTGRES,
-            lambda kube: db.restart(kube, POSTGRES),
+            lambda kube: faults.restart(kube, POSTGRES),
             None,
             innocent=False,
             lasts=False,
@@ -101,26 +109,24 @@ LANES = (
             "sqlalchemy",
             "postgres",
             POSTGRES,
-            lambda kube: db.freeze(kube, POSTGRES),
-            lambda kube: db.thaw(kube, POSTGRES),
+            lambda kube: faults.freeze(kube, POSTGRES),
+            lambda kube: faults.thaw(kube, POSTGRES),
         ),
         Trouble("password", "sqlalchemy", "postgres", POSTGRES, spoil, restore),
         # The last one in its lane: afterwards the standby is the primary.
-        Trouble("failover", "sqlalchemy", "postgres", STANDBY, db.fail_over, refresh),
+        Trouble("failover", "sqlalchemy", "postgres", STANDBY, faults.fail_over, refresh),
     ),
     (
-        Trouble("leaked-mariadb", "mysql", "mariadb", MARIADB, db.leak_connections, db.release),
-        Trouble("blocked", "psycopg_pool", "postgres", POSTGRES, db.block_writers, db.release),
-        Trouble(
-            "limit", "asyncpg", "postgres", POSTGRES, lambda kube: db.reach_connection_limit(kube, POSTGRES), db.release
-        ),
+        Trouble("leaked-mariadb", "mysql", "mariadb", MARIADB, faults.leak_connections, faults.release),
+        Trouble("blocked", "psycopg_pool", "postgres", POSTGRES, faults.block_writers, faults.release),
+        Trouble("limit", "asyncpg", "postgres", POSTGRES, use_up, faults.release),
         Trouble(
             "long-queries",
             "asyncpg",
             "pgbouncer",
             POSTGRES,
-            db.start_long_queries,
-            lambda kube: db.terminate_backends(kube, POSTGRES),
+            faults.start_long_queries,
+            lambda kube: faults.terminate_backends(kube, POSTGRES),
         ),
         Trouble("cached-login", "psycopg_pool", "pgbouncer", POSTGRES, go_away_for_a_while, None, innocent=False),
     ),
@@ -169,19 +175,22 @@ def endure(kube: Kube, trouble: Trouble) -> Outage:
         before = traffic.outage(0)
         assert before.failed == 0, [result for result in traffic.results if not result.ok][:3]
         since = time.time()
-        trouble.fault(kube)
-        first = traffic.wait_until_failing(since) if trouble.undo else 0.0
-        time.sleep(LASTING)
-        during = traffic.outage(since + first, since + first + LASTING)
-        undone = time.time()
-        if trouble.undo:
-            trouble.undo(kube)
+        try:
+            trouble.fault(kube)
+            first = traffic.wait_until_failing(since) if trouble.undo else 0.0
+            time.sleep(LASTING)
+            during = traffic.outage(since + first, since + first + LASTING)
+        finally:
+            undone = time.time()
+            if trouble.undo:
+                trouble.undo(kube)
         well = traffic.wait_until_well(undone)
         traffic.stop()
         check = db.ledger(kube, trouble.server, traffic)
+    again = "not by itself" if during.recovered is None else f"after {during.recovered:.1f} s"
     print(
-        f"\n{trouble.name}: begins {first:.1f} s after the fault, {during.failed} of {during.sent} failed in "
-        f"{LASTING:.0f} s, well again at {during.recovered} s, or {well:.1f} s after it was undone; {check}"
+        f"\n{trouble.name}: from {first:.1f} s after the fault {during.failed} of {during.sent} failed in "
+        f"{LASTING:.0f} s; well again {again}; {well:.1f} s after undoing it; {check}"
     )
     assert check.holds, check
     return during
