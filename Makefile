@@ -56,6 +56,7 @@ lock: ## Resolve pyproject.toml into the hashed requirements files (UPGRADE=1: t
 bench: $(READY) ## Measure the recovery API, the leader's fence, and on a cluster how long nobody leads (ARGS=repetitions)
 	PYTHONPATH=operator $(BIN)/python -m benchmarks.rest
 	PYTHONPATH=operator $(BIN)/python -m benchmarks.fence
+	@$(CLUSTER) tools helm
 	@PYTHONPATH=operator $(CLUSTER) run -- $(BIN)/python -m benchmarks.takeover $(ARGS)
 
 ##@ Test on a cluster (CLUSTER=auto|current|kind|local)
@@ -63,10 +64,12 @@ bench: $(READY) ## Measure the recovery API, the leader's fence, and on a cluste
 .PHONY: test
 test: lint ## Everything: lint, then all tests on a cluster, made for them if there is none
 	@$(CLUSTER) tools helm kubeconform kube-score promtool
+	@scripts/checkov $(BIN)/python --version >/dev/null
 	@$(CLUSTER) run -- $(BIN)/pytest tests e2e $(ARGS)
 
 .PHONY: drill
 drill: $(READY) ## The crash matrix in full, then each way to lose a leader ten times (with ARGS: the matrix alone)
+	@$(CLUSTER) tools helm
 	@$(CLUSTER) run -- bash -c '$(BIN)/python -m tests.matrix "$$@"$(if $(ARGS),, && \
 		ULTRA_REPETITIONS=10 $(BIN)/pytest -q e2e/test_high_availability.py)' drill $(ARGS)
 
