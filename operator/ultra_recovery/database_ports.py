@@ -50,3 +50,6 @@ class Secrets(Protocol):
             SpecError: it does not exist, the operator may not get it, or its owner has not named the breaker.
             ApiError: it cannot be read now.
         """
+
+    def forget(self, namespace: str, name: str) -> None:
+        """What was in it has been refused: read it again next time."""
