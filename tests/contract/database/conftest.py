@@ -30,10 +30,6 @@ PROGRAMMES = {
     "pg_with_ours": (*POSTGRES, "psql"),
     "maria": ("mariadb-install-db", "mariadbd", "openssl"),
 }
-    "pg": ("initdb", "postgres", "openssl"),
-    "pg_with_ours": ("initdb", "postgres", "openssl", "psql"),
-    "maria": ("mariadb-install-db", "mariadbd", "openssl"),
-}
 LONG = 20.0
 
 
