@@ -99,7 +99,7 @@ class PgBouncerConsole:
         try:
             await self._line.ask(command)
         except DatabaseFault as fault:
-            if fault.kind is FaultKind.LOST:
+            if not fault.code:
                 raise
             word = command.partition(" ")[0]
             raise DatabaseFault(FaultKind.RIGHTS, f"{word} was refused: {_ADMIN_NEEDED}") from None
