@@ -15,6 +15,12 @@ OPERATOR_NAMESPACE = "ultra-recovery"
 REPLICAS = 2
 OPERATOR_IMAGE = "localhost/ultra-recovery:dev"
 WEB_IMAGE = "localhost/ultra-recovery-web:dev"
+IMAGE_VARIABLES = {
+    OPERATOR_IMAGE: "ULTRA_IMAGE",
+    WEB_IMAGE: "ULTRA_WEB_IMAGE",
+    "localhost/ultra-recovery-databases:dev": "ULTRA_DATABASES_IMAGE",
+    "localhost/ultra-recovery-orders:dev": "ULTRA_ORDERS_IMAGE",
+}
 SERVICES = ("web.yaml", "inventory.yaml", "pager.yaml", "repair.yaml")
 WATCHERS = ("circuitbreakers.yaml", "recoverypolicy.yaml")
 EXAMPLES = (*SERVICES, *WATCHERS)
@@ -27,8 +33,9 @@ class HelmError(RuntimeError):
 def read(path: str) -> str:
     """A manifest of the project, with the images of this cluster."""
     text = (PROJECT / path).read_text()
-    text = text.replace(WEB_IMAGE, os.environ.get("ULTRA_WEB_IMAGE", WEB_IMAGE))
-    return text.replace(OPERATOR_IMAGE, os.environ.get("ULTRA_IMAGE", OPERATOR_IMAGE))
+    for reference, variable in IMAGE_VARIABLES.items():
+        text = text.replace(reference, os.environ.get(variable, reference))
+    return text
 
 
 def helm(*words: str, check: bool = True) -> str:
@@ -68,6 +75,18 @@ def install_operator(*words: str, namespace: str = OPERATOR_NAMESPACE) -> Kube:
     kube.run("wait", "--for=condition=Established", "--timeout=60s", "-f", str(PROJECT / "crds"))
     restart_operator(kube)
     return kube
+
+
+def remove_operator(kube: Kube) -> None:
+    """Uninstall the release. Its pods end first: later they would have no rights any more."""
+    stop_operator(kube)
+    helm("uninstall", RELEASE, "--namespace", kube.namespace, "--wait")
+
+
+def stop_operator(kube: Kube) -> None:
+    """Take all pods of the operator away, and wait until they are gone."""
+    kube.run("scale", "deployment", "--replicas=0", "-l", "app.kubernetes.io/name=ultra-recovery")
+    kube.run("wait", "--for=delete", "pods", "-l", "app.kubernetes.io/name=ultra-recovery", "--timeout=90s")
 
 
 def restart_operator(kube: Kube) -> None:

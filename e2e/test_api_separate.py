@@ -11,7 +11,7 @@ import pytest
 from e2e.api import RIGHTS, Api, token_of, way_in
 from e2e.install import install_operator
 from e2e.kube import Kube, status, wait_for
-from e2e.records import await_end, outcome
+from e2e.records import await_end, effects
 from e2e.small import apply, breaker, create, policy, workload
 
 SECRET = "e2e-api-tls"
@@ -61,7 +61,7 @@ def test_a_call_over_tls_is_answered_and_what_it_asks_for_is_done(
 ):
     monkeypatch.setenv("CURL_CA_BUNDLE", str(first / "tls.crt"))
     empty.apply(RIGHTS)
-    create(empty, workload("shop"))
+    create(empty, workload("shop", replicas=2))
     reported = {"name": "reported", "errorReported": {"errorTypes": ["CUSTOM_ERROR"]}}
     all_pods = {"name": "restart", "action": {"restartPods": {"pods": "All"}}, "timeout": "30s"}
     apply(empty, breaker("shop"), policy("shop", mode="Manual", triggers=[reported], ladder=[all_pods]))
@@ -73,7 +73,8 @@ def test_a_call_over_tls_is_answered_and_what_it_asks_for_is_done(
         assert [item["name"] for item in api.curl(path).body["items"]] == ["shop"]
         answer = api.post("/api/recovery/trigger", {"error_type": "CUSTOM_ERROR", "service_name": "shop"})
         assert answer.status == 202, answer.body
-        assert outcome(await_end(empty, answer.body["runs"][0]["name"]))[0] == "Succeeded"
+        run = await_end(empty, answer.body["runs"][0]["name"])
+    assert effects(run) == [("Evict", "Evicted")] * 2, status(run)
 
 
 def test_a_certificate_that_is_replaced_is_served_without_a_restart(

@@ -16,14 +16,14 @@ import pytest
 from e2e.api import Api, way_in
 from e2e.install import (
     CHART,
-    OPERATOR_NAMESPACE,
     RELEASE,
     REPLICAS,
     await_operator,
     helm,
     install_operator,
-    make_namespace,
     read,
+    remove_operator,
+    stop_operator,
 )
 from e2e.kube import Kube, wait_for
 from e2e.test_restart_pods import ended_run
@@ -60,8 +60,7 @@ def tokens(kube: Kube) -> dict[str, str]:
 @pytest.fixture
 def away(operator: Kube) -> Iterator[Kube]:
     """No operator for the whole cluster while the test runs."""
-    operator.run("scale", "deployment/ultra-recovery", "--replicas=0")
-    wait_for(lambda: not operator.pods("ultra-recovery"), "its pods are gone")
+    stop_operator(operator)
     yield operator
     operator.run("scale", "deployment/ultra-recovery", f"--replicas={REPLICAS}")
     await_operator(operator)
@@ -120,20 +119,22 @@ def test_the_commands_that_helm_prints_work_as_printed(operator: Kube) -> None:
 @pytest.mark.usefixtures("away")
 def test_a_namespace_of_its_own_needs_no_cluster_role_and_recovers() -> None:
     name = f"e2e-{uuid.uuid4().hex[:8]}"
+    kube = Kube(name)
     try:
-        kube = install_operator("--set", "scope=namespace,crds.enabled=false", namespace=name)
+        values = "scope=namespace,crds.enabled=false,authorization.checkCreator=true,api.mode=separate,api.replicas=1"
+        install_operator("--set", values, namespace=name)
         manifest = helm("get", "manifest", RELEASE, "--namespace", name)
         assert "ClusterRole" not in manifest
         assert "PASSED" in drill(kube)
     finally:
-        helm("uninstall", RELEASE, "--namespace", name, "--ignore-not-found", "--wait")
-        make_namespace(name).run("delete", "namespace", name, "--wait=false")
+        remove_operator(kube)
+        kube.run("delete", "namespace", name, "--wait=false")
 
 
 def test_plain_manifests_describe_the_cluster_also_after_a_recovery(operator: Kube, kube: Kube) -> None:
     """GitOps tools see no drift: neither on what is guarded, nor on the operator's own objects."""
     plain = ("deploy/crds.yaml", "deploy/operator.yaml")
-    helm("uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--wait")
+    remove_operator(operator)
     try:
         for path in plain:
             operator.run("apply", "--server-side", "--force-conflicts", "-f", "-", text=read(path))
@@ -146,6 +147,7 @@ def test_plain_manifests_describe_the_cluster_also_after_a_recovery(operator: Ku
                 == ""
             )
     finally:
+        stop_operator(operator)
         operator.run("delete", "-f", "-", "--ignore-not-found", "--wait=true", text=without_namespace(read(plain[1])))
         install_operator()
 

@@ -156,6 +156,8 @@ class DrillSettings:
         pull_policy: ULTRA_DRILL_PULL_POLICY. When nodes pull it. Default: IfNotPresent.
         pull_secrets: ULTRA_DRILL_PULL_SECRETS. Names of Secrets for pulling it, separated by commas. Default: none.
         name: ULTRA_DRILL_NAME. What the names of everything that is built begin with. Default: ultra-recovery-drill.
+        account: ULTRA_DRILL_ACCOUNT. ServiceAccount that answers for the policy, where creators are checked.
+            Default: none.
         within: ULTRA_DRILL_WITHIN. Seconds from the break to the recovery, 10 to 600. Default: 60.
         pod: ULTRA_IDENTITY. Name of the drill's own pod, which owns what it builds. Default: none.
         pod_uid: ULTRA_POD_UID. UID of that pod. Default: none.
@@ -167,6 +169,7 @@ class DrillSettings:
     pull_policy: str
     pull_secrets: tuple[str, ...]
     name: str
+    account: str
     within: float
     pod: str
     pod_uid: str
@@ -191,6 +194,7 @@ class DrillSettings:
             pull_policy=environment.get("ULTRA_DRILL_PULL_POLICY") or "IfNotPresent",
             pull_secrets=_names(environment.get("ULTRA_DRILL_PULL_SECRETS", "")),
             name=environment.get("ULTRA_DRILL_NAME") or "ultra-recovery-drill",
+            account=environment.get("ULTRA_DRILL_ACCOUNT", ""),
             within=float(within),
             pod=environment.get("ULTRA_IDENTITY", ""),
             pod_uid=environment.get("ULTRA_POD_UID", ""),

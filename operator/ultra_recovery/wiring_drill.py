@@ -47,6 +47,7 @@ def _plan(settings: DrillSettings) -> Plan:
         image=settings.image,
         pull_policy=settings.pull_policy,
         pull_secrets=settings.pull_secrets,
+        account=settings.account,
         within=settings.within,
         owner=owner if settings.pod and settings.pod_uid else None,
     )

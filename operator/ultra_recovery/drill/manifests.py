@@ -21,6 +21,7 @@ class Plan:
         image: what the pods run.
         pull_policy: when nodes pull it.
         pull_secrets: names of the Secrets for pulling it.
+        account: ServiceAccount that answers for the policy, where creators are checked; "" for none.
         within: seconds from the break to the recovery.
         owner: ownerReference of whatever is built, so that it goes with the drill's own pod at the latest.
     """
@@ -29,6 +30,7 @@ class Plan:
     image: str
     pull_policy: str = "IfNotPresent"
     pull_secrets: tuple[str, ...] = ()
+    account: str = ""
     within: float = 60.0
     owner: Mapping[str, Any] | None = None
 
@@ -82,11 +84,13 @@ def deployment(plan: Plan) -> dict[str, Any]:
 
 def policy(plan: Plan) -> dict[str, Any]:
     """Evict what is not Ready. Short times: the drill shall not outlast somebody's patience."""
+    account = {"serviceAccountName": plan.account} if plan.account else {}
     return {
         "apiVersion": API_VERSION,
         "kind": "RecoveryPolicy",
         "metadata": _metadata(plan),
         "spec": {
+            **account,
             "targetRef": {"kind": "Deployment", "name": plan.name},
             "triggers": [
                 {"name": "pods", "podUnhealthy": {"reasons": ["NotReady"], "startupGrace": "30s"}, "for": "1s"}

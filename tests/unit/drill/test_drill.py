@@ -126,5 +126,7 @@ def test_everything_that_is_built_belongs_to_the_pod_of_the_drill():
     assert [build(plan)["metadata"]["ownerReferences"] for build in (deployment, policy)] == [[owner], [owner]]
 
 
-def test_the_policy_is_right():
-    RecoveryPolicySpec.model_validate(policy(PLAN)["spec"])
+@pytest.mark.parametrize("account", ["", "ultra-recovery-drill"])
+def test_the_policy_is_right_and_names_who_answers_for_it(account: str):
+    spec = RecoveryPolicySpec.model_validate(policy(Plan(name="drill", image="ours:1", account=account))["spec"])
+    assert spec.service_account_name == (account or None)
