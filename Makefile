@@ -63,7 +63,7 @@ bench: $(READY) ## Measure the recovery API, the leader's fence, and on a cluste
 
 .PHONY: test
 test: lint ## Everything: lint, then all tests on a cluster, made for them if there is none
-	@$(CLUSTER) tools helm kubeconform kube-score promtool
+	@$(CLUSTER) tools helm kubeconform kube-score promtool lua5.1
 	@scripts/checkov $(BIN)/python --version >/dev/null
 	@scripts/database-servers
 	@$(CLUSTER) run -- $(BIN)/pytest tests e2e $(ARGS)

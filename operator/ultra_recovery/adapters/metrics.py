@@ -145,6 +145,7 @@ class MetricsSink:
         self._registry = registry if registry is not None else CollectorRegistry()
         self._metrics = {item.name: self._make(item) for item in SERIES}
         self._labels = {item.name: item.labels for item in SERIES}
+        self._shown: dict[tuple[str, tuple[str, ...]], float] = {}
         # There from the start: an alert cannot tell what never happened from what is not counted.
         self._record("leader_election_master_status", {"name": LEADER_LEASE}, 0.0)
         for outcome in (Delivery.DELIVERED, Delivery.FAILED):
@@ -204,17 +205,28 @@ class MetricsSink:
         self._record("recovery_crds_outdated", {}, float(outdated))
 
     def set_standing(self, standing: Standing) -> None:
-        """Replace all series that say where objects stand now; what is not named has none."""
-        for name in STANDING_GAUGES:
-            self._metrics[name].clear()
-        for name, labels, value in standing_samples(standing):
-            self._record(name, labels, value)
+        """Replace all series that say where objects stand now; what is not named has none.
+
+        Only differences are written: ten thousand breakers in the same state must not hold up the probes.
+        """
+        samples = {
+            (name, tuple(labels.values())): value
+            for name, labels, value in standing_samples(standing)
+            if value is not None
+        }
+        for name, labels in self._shown.keys() - samples.keys():
+            self._metrics[name].remove(*labels)
+        for key, value in samples.items():
+            if self._shown.get(key) != value:
+                name, labels = key
+                self._record(name, dict(zip(self._labels[name], labels, strict=True)), value)
+        self._shown = samples
 
     def forget(self, kind: Kind, namespace: str, name: str) -> None:
-        """Remove all series of an object that was deleted."""
+        """Remove all series of an object that was deleted; those of where it stands go with the next scrape."""
         owner = _OWNERS.get(kind)
         for series, labels in self._labels.items():
-            if owner is not None and owner in labels:
+            if owner is not None and owner in labels and series not in STANDING_GAUGES:
                 self._metrics[series].remove_by_labels({"namespace": namespace, owner: name})
 
     def render(self) -> tuple[bytes, str]:

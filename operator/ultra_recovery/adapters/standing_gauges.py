@@ -26,7 +26,7 @@ STANDING_GAUGES = (
 """Series that are replaced as a whole at each scrape, and that only the leader has."""
 
 Sample = tuple[str, Mapping[str, str], float | None]
-"""Name of a series, its labels, and its value; None: there is none."""
+"""Name of a series, its labels in the order of its declaration, and its value; None: there is none."""
 
 
 def standing_samples(standing: Standing) -> Iterator[Sample]:

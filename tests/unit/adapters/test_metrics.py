@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ultra_recovery.adapters.metrics import SERIES, MetricsSink
-from ultra_recovery.adapters.standing_gauges import STANDING_GAUGES
+from ultra_recovery.adapters.standing_gauges import STANDING_GAUGES, standing_samples
 from ultra_recovery.apis.circuit_breaker import BreakerState
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.call import Delivery
@@ -185,6 +185,24 @@ def test_what_is_well_again_has_no_gauge_that_an_alert_would_see(metrics: Metric
         'recovery_runs_awaiting_approval{namespace="shop",policy="orders"} 0.0',
         'recovery_policy_needs_human{namespace="shop",policy="orders"} 0.0',
     ]
+
+
+def test_the_labels_of_a_gauge_come_in_the_order_of_its_declaration():
+    declared = {item.name: item.labels for item in SERIES}
+    samples = list(standing_samples(Standing([OPEN], [BUSY], {"runs": 1.5})))
+    assert [tuple(labels) for _, labels, _ in samples] == [declared[name] for name, _, _ in samples]
+    assert {name for name, _, _ in samples} == set(STANDING_GAUGES)
+
+
+def test_an_object_that_is_deleted_and_comes_again_has_its_gauges_again(metrics: MetricsSink):
+    metrics.set_standing(Standing([OPEN], [BUSY]))
+    shown = standing_lines(metrics)
+    metrics.forget(Kind.BREAKER, "shop", "db")
+    metrics.forget(Kind.POLICY, "shop", "orders")
+    metrics.set_standing(Standing())
+    assert standing_lines(metrics) == []
+    metrics.set_standing(Standing([OPEN], [BUSY]))
+    assert standing_lines(metrics) == shown
 
 
 def test_a_replica_that_does_not_lead_shows_where_nothing_stands(metrics: MetricsSink):
