@@ -1,4 +1,4 @@
-"""How long nobody leads when the leader is stopped or dies, beside what the times of its Lease allow at best.
+"""How long nobody leads when the leader is stopped or dies, beside what the times of its Lease take at worst.
 
 Usage: python -m benchmarks.takeover [REPETITIONS]. Needs the local cluster: the process is killed from outside.
 """
@@ -27,9 +27,9 @@ def take_over(pair: Pair, kube: Kube, fault: str) -> tuple[float, float]:
     """Stop the leader, or kill it with its pod; seconds to the next term, and to the first probe in it."""
     leader, term = pair.leader(), pair.term()
     at = send(process_of(leader), signal.SIGTERM if fault == "SIGTERM" else signal.SIGKILL)
-    if fault == "SIGKILL":
-        # The kubelet would start it again within a second or two, under its name: then there is nothing to wait for.
-        pair.operator.run("delete", "pod", leader, "--grace-period=0", "--force", "--wait=false")
+    # The kubelet would start it again within a second or two, under its name: then there is nothing to wait for.
+    how = () if fault == "SIGTERM" else ("--grace-period=0", "--force")
+    pair.operator.run("delete", "pod", leader, "--wait=false", *how)
     taken_at = seconds(pair.await_term(term)["acquireTime"])
     first = wait_for(lambda: next((item.at for item in probes(kube) if item.at >= taken_at), 0.0), "a probe comes")
     return taken_at - at, first - at

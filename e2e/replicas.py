@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.install import OPERATOR_NAMESPACE, WEB_IMAGE
-from e2e.kube import Kube, status, wait_for
+from e2e.kube import Kube, condition, status, wait_for
 from ultra_recovery.core.naming import LEADER_LEASE
 
 DEPLOYMENT = "deployment/ultra-recovery"
@@ -132,12 +132,16 @@ class Pair:
 
     def make_fresh(self) -> None:
         """Two ready pods that were never restarted: the kubelet lets a container that died often wait for minutes."""
+        wait_for(self._are_fresh, "two fresh pods", seconds=120, instead=self.restarts)
+        self.leader()
+
+    def _are_fresh(self) -> bool:
         used = [name for name, count in self.restarts().items() if count]
         if used:
-            self.operator.run("delete", "pods", *used, "--wait=true")
-        self.operator.run("rollout", "status", DEPLOYMENT, "--timeout=110s")
-        wait_for(lambda: len(self.pods()) == 2 and not any(self.restarts().values()), "two fresh pods")
-        self.leader()
+            self.operator.run("delete", "pods", *used, "--wait=true", "--ignore-not-found")
+        pods = self.pods().values()
+        ready = [item for item in pods if condition(item, "Ready").get("status") == "True"]
+        return not used and len(ready) == len(pods) == 2
 
     def await_term(self, after: int, *, seconds: float = 40.0) -> dict[str, Any]:
         """The Lease, once a pod leads in a term later than `after`."""

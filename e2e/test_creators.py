@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from e2e.install import install_operator
 from e2e.kube import Kube, condition, status, wait_for
-from e2e.records import await_end, await_run, make_sick, outcome
+from e2e.records import await_end, await_reason, await_run, make_sick, outcome
 from e2e.small import apply, create, policy, workload
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def checking(operator: Kube) -> Iterator[Kube]:
     """The operator while it checks creators; afterwards it is as it was."""
     install_operator("--set", "authorization.checkCreator=true")
@@ -67,8 +68,10 @@ def test_a_right_that_is_withdrawn_stops_a_run_before_its_next_step(checking: Ku
     wait_for(lambda: outcome(kube.get("rr", run))[0] == "AwaitingApproval", "a person is asked")
     kube.run("delete", "rolebinding", "tenant")
     await_withdrawn(kube)
+    # The answer by which the step was let through is good for five seconds.
+    time.sleep(6)
     kube.run("annotate", "rr", run, "recovery.ultra.dev/approve=restart")
-    wait_for(lambda: outcome(kube.get("rr", run))[1] == "Forbidden", "the step says what is missing")
+    await_reason(kube, run, "Forbidden")
     assert outcome(await_end(kube, run)) == ("Cancelled", "Forbidden")
     assert kube.pods("shop") == before
 

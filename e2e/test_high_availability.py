@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import statistics
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,10 @@ FROZEN = 60.0
 AFTER_THAW = 8.0
 """Seconds in which a thawed process shows what it still does."""
 PROMISED = {"SIGTERM": 3.0, "SIGKILL": 20.0, "pod gone": 20.0, "SIGSTOP": 20.0}
+"""Seconds from a fault to the first probe of a leader."""
+BUSY = 5.0
+"""Seconds that a machine with other work may add to a single one."""
+GAPS: defaultdict[str, list[float]] = defaultdict(list)
 ROWS: list[str] = []
 HEAD = (
     f"{'fault':<10}{'to new leader':>15}{'to first probe':>16}{'warm in':>9}{'probe gap':>11}{'after thaw':>20}"
@@ -102,7 +108,7 @@ def thaw(blow: Blow) -> list[Call]:
     return [call for call in calls(at) if call.pod == blow.leader]
 
 
-def note(kube: Kube, pair: Pair, blow: Blow, taken_at: float, thawed: list[Call]) -> float:
+def note(kube: Kube, blow: Blow, taken_at: float, thawed: list[Call]) -> float:
     """Put a row into the table; the seconds from the blow to the first probe of the new leader."""
     seen = wait_for(
         lambda: (found := probes(kube)) and found[-1].at > taken_at and found, "the new leader probes", seconds=10
@@ -114,7 +120,6 @@ def note(kube: Kube, pair: Pair, blow: Blow, taken_at: float, thawed: list[Call]
     after = f"{done} done, {refused} refused" if blow.fault == "SIGSTOP" else ""
     figures = (taken_at - blow.at, first - blow.at, first - taken_at, first - before)
     ROWS.append("{:<10}{:>15.1f}{:>16.1f}{:>9.2f}{:>11.1f}{:>20}".format(blow.fault, *figures, after))
-    del pair
     return first - blow.at
 
 
@@ -135,7 +140,7 @@ def test_a_leader_lost_in_the_middle_of_a_run_is_replaced_and_the_run_goes_on(
     thawed = thaw(blow) if fault == "SIGSTOP" else []
     ended = ended_run(kube)
     taken_at = seconds(lease["acquireTime"])
-    gap = note(kube, pair, blow, taken_at, thawed)
+    gap = note(kube, blow, taken_at, thawed)
 
     assert status(ended)["phase"] == "Succeeded", status(ended)
     assert ended["metadata"]["uid"] == run["metadata"]["uid"]
@@ -148,9 +153,15 @@ def test_a_leader_lost_in_the_middle_of_a_run_is_replaced_and_the_run_goes_on(
         assert [probe for probe in probes(kube) if probe.source == blow.address and probe.at > taken_at] == []
         assert lease["holderIdentity"] != blow.leader
         assert pair.restarts()[blow.leader] == 1
-    # What is promised is the time of the election; a busy machine may take its time for the first probe.
-    assert taken_at - blow.at <= PROMISED[fault]
-    assert gap <= PROMISED[fault] + 5
+    GAPS[fault].append(gap)
+    assert gap <= PROMISED[fault] + BUSY
+
+
+@pytest.mark.local_cluster
+def test_leaders_were_replaced_as_soon_as_is_promised(two: Pair) -> None:
+    del two
+    for fault, gaps in GAPS.items():
+        assert statistics.median(gaps) <= PROMISED[fault], (fault, gaps)
 
 
 @pytest.mark.local_cluster

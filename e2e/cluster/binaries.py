@@ -69,6 +69,7 @@ EXTRAS: tuple[Program | Packaged, ...] = (
     Packaged("promtool", "prometheus", "usr/bin/promtool"),
     Packaged("prometheus", "prometheus", "usr/bin/prometheus"),
     Packaged("blackbox_exporter", "prometheus-blackbox-exporter", "usr/bin/prometheus-blackbox-exporter"),
+    Packaged("lua5.1", "lua5.1", "usr/bin/lua5.1"),
 )
 ALL: tuple[Program | Packaged, ...] = (*NODE_PROGRAMS, *EXTRAS)
 PROGRAMS = {program.name: program for program in ALL}

@@ -7,17 +7,10 @@ from dataclasses import dataclass, field
 
 BREAKER = 'breaker="db",namespace="shop"'
 POLICY = 'namespace="shop",policy="web"'
-POD = 'namespace="ultra-recovery",pod="ultra-recovery-0"'
-OTHER_POD = 'namespace="ultra-recovery",pod="ultra-recovery-1"'
-LEADER = f'leader_election_master_status{{name="ultra-recovery-leader",{POD}}}'
-FOLLOWER = f'leader_election_master_status{{name="ultra-recovery-leader",{OTHER_POD}}}'
 OPEN_SINCE = f"recovery_breaker_open_since_timestamp_seconds{{{BREAKER}}}"
 DOWN_SINCE = f"recovery_target_unavailable_since_timestamp_seconds{{{POLICY}}}"
 RUN_SINCE = f"recovery_run_start_timestamp_seconds{{{POLICY}}}"
 ENDED = 'recovery_runs_total{%s,phase="%s",reason="x"}'
-DROPPED = f"recovery_notifications_dropped_total{{{POD}}}"
-LOST = f'recovery_notifications_total{{outcome="Failed",{POD}}}'
-TOLD = f'recovery_notifications_total{{outcome="Delivered",{POD}}}'
 ON_BREAKER = {"namespace": "shop", "breaker": "db"}
 ON_POLICY = {"namespace": "shop", "policy": "web"}
 
@@ -45,15 +38,10 @@ class Case:
     fires: Mapping[str, Fired | None] = field(default_factory=dict)
 
 
-UNTOLD = Fired({}, "Notifications of recoveries were dropped, or could not be delivered, in the last fifteen minutes.")
-OUTDATED = Fired(
-    {"namespace": "ultra-recovery"},
-    "The operator in namespace ultra-recovery needs newer CRDs than the cluster has, and does not start.",
-)
 FAILED = Fired(
     {**ON_POLICY, "phase": "Failed"}, "A run of RecoveryPolicy shop/web ended Failed in the last ten minutes."
 )
-CASES = (
+SERVICE_CASES = (
     Case(
         "UltraRecoveryConsecutiveFailures",
         "four-in-a-row-are-too-many-and-three-are-not",
@@ -202,99 +190,5 @@ CASES = (
         "a-policy-that-is-stalled-for-ten-minutes",
         {f"recovery_policy_stalled{{{POLICY}}}": "_ 1x30"},
         {"10m": None, "10m30s": Fired(ON_POLICY, "RecoveryPolicy shop/web has been Stalled for ten minutes.")},
-    ),
-    Case(
-        "UltraRecoveryOperatorDown",
-        "nothing-is-scraped-for-five-minutes",
-        {f"recovery_table_stale{{{POD}}}": "0x4 stale"},
-        {
-            "2m": None,
-            "7m": None,
-            "7m30s": Fired(
-                {}, "No replica of Ultra Recovery has been scraped for five minutes; nothing is probed or recovered."
-            ),
-        },
-    ),
-    Case(
-        "UltraRecoveryOperatorDown",
-        "one-replica-is-enough",
-        {f"recovery_table_stale{{{POD}}}": "0x4 stale", f"recovery_table_stale{{{OTHER_POD}}}": "0x40"},
-        {"15m": None},
-    ),
-    Case(
-        "UltraRecoveryNoLeader",
-        "no-replica-leads-for-two-minutes",
-        {LEADER: "1x4 0x20", FOLLOWER: "0x24"},
-        {
-            "2m": None,
-            "4m": None,
-            "4m30s": Fired(
-                {"namespace": "ultra-recovery"},
-                "No replica of Ultra Recovery in namespace ultra-recovery has led for two minutes; nothing is probed "
-                "or recovered.",
-            ),
-        },
-    ),
-    Case(
-        "UltraRecoveryNoLeader",
-        "a-takeover-is-no-reason",
-        {LEADER: "1x4 0x20", FOLLOWER: "0x5 1x20"},
-        {"4m30s": None, "8m": None},
-    ),
-    Case(
-        "UltraRecoveryStale",
-        "a-view-that-is-out-of-date-for-two-minutes",
-        {f"recovery_table_stale{{{POD}}}": "0 1x6 0"},
-        {
-            "2m": None,
-            "2m30s": Fired(
-                {"namespace": "ultra-recovery", "pod": "ultra-recovery-0"},
-                "Pod ultra-recovery-0 has not been able to list the objects of the cluster for more than three "
-                "minutes.",
-            ),
-            "4m": None,
-        },
-    ),
-    Case(
-        "UltraRecoveryStuck",
-        "a-queue-that-lags-for-a-minute",
-        {f'recovery_queue_lag_seconds{{queue="runs",{POD}}}': "0 120x4 150x4 0"},
-        {
-            "2m30s": None,
-            "3m": None,
-            "4m": Fired({"queue": "runs"}, "Something in the queue of runs has been due or in work for 2m 30s."),
-            "5m30s": None,
-        },
-    ),
-    Case(
-        "UltraRecoveryNotificationLost",
-        "one-was-dropped",
-        {DROPPED: "0x4 1x60", LOST: "0x64", TOLD: "0+1x64"},
-        {
-            "2m": None,
-            "4m": UNTOLD,
-            "19m": None,
-        },
-    ),
-    Case(
-        "UltraRecoveryNotificationLost",
-        "one-could-not-be-delivered",
-        {DROPPED: "0x64", LOST: "0x4 1x60"},
-        {
-            "2m": None,
-            "4m": UNTOLD,
-            "19m": None,
-        },
-    ),
-    Case(
-        "UltraRecoveryCrdsOutdated",
-        "also-between-two-starts-of-a-process-that-ends-again-and-again",
-        {f"recovery_crds_outdated{{{POD}}}": "0 1 1 stale _x10 0"},
-        {
-            "0m": None,
-            "30s": OUTDATED,
-            "5m": OUTDATED,
-            "7m": None,
-        },
     ),
 )

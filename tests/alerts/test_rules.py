@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.alerts.cases import CASES, Case
+from tests.alerts.cases import SERVICE_CASES, Case
+from tests.alerts.operator_cases import OPERATOR_CASES
 from ultra_recovery.adapters.metrics import SERIES, MetricsSink
 from ultra_recovery.adapters.rest_metrics import REST_SERIES, RestMetrics
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Key, Kind
 
+CASES = (*SERVICE_CASES, *OPERATOR_CASES)
 PROJECT = Path(__file__).resolve().parents[2]
 RULES = PROJECT / "helm/ultra-recovery/files/rules.yaml"
 ALERTS: dict[str, dict[str, Any]] = {

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from e2e.releases import crds_of_before
 from tests.unit.apis.crd_upgrade import upgrade_problems
 from ultra_recovery.apis.kinds import KINDS, Kind
 from ultra_recovery.apis.schema import REVISION_ANNOTATION, SCHEMA_REVISION, crd, revision_of
 
-RELEASED = Path(__file__).resolve().parents[2] / "fixtures/crds-0.1.0"
-"""The CRDs of the last release; a new release puts its own in their place."""
+RELEASED = crds_of_before()
+"""The CRDs of the last release; a new release puts its own chart in the place of that one."""
 
 
 def released(kind: Kind) -> dict[str, Any]:
     """The CRD of a kind as it was released last."""
-    found: dict[str, Any] = yaml.safe_load((RELEASED / f"recovery.ultra.dev_{kind.plural}.yaml").read_text())
+    found: dict[str, Any] = yaml.safe_load(RELEASED[f"recovery.ultra.dev_{kind.plural}.yaml"])
     return found
 
 

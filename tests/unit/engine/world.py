@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from tests.kstatus import judge
 from ultra_recovery.adapters.memory import (
     FakeClock,
     FixedRandom,
@@ -39,6 +40,19 @@ WEB = Key(Kind.DEPLOYMENT, NS, "web")
 BREAKER = Key(Kind.BREAKER, NS, "db")
 
 
+MISREAD: list[str] = []
+"""What kstatus would get wrong in statuses that were written since the start of the test."""
+
+
+def _judge(kind: Kind, document: Mapping[str, Any], deleted: bool) -> None:
+    if kind not in (Kind.BREAKER, Kind.POLICY) or deleted:
+        return
+    try:
+        judge(document)
+    except AssertionError as error:
+        MISREAD.append(f"{kind}: {error}: {document.get('status')}")
+
+
 class World:
     """A cluster with an operator in it; several operators may live on one store, as several processes would."""
 
@@ -53,6 +67,7 @@ class World:
         self.jobs = JobController(self.store)
         self.messenger = MemoryMessenger()
         self.limits = ClusterLimits()
+        self.store.subscribe(_judge)
         self.reviewer: MemoryReviewer | None = None
 
     @asynccontextmanager
