@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.fleet import world
+from benchmarks.fleet.certificate import certificate
 from benchmarks.fleet.figures import Figures, Lateness, table
 from benchmarks.fleet.peer import peer_commands
 from benchmarks.fleet.process import Child
@@ -119,15 +120,6 @@ def rows_for(count: int, folder: Path, scheme: str, *, peer: bool) -> list[Figur
             measure("Prometheus + blackbox_exporter", count, lambda: [Child(argv, log) for argv, log in start], scheme)
         )
     return rows
-
-
-def certificate(folder: Path) -> list[str]:
-    """A certificate that nobody trusts, as pods have them."""
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=target"]
-    argv = ["openssl", "req", "-x509", *kind, "-keyout", str(key), "-out", str(cert)]
-    subprocess.run(argv, check=True, capture_output=True)
-    return [str(cert), str(key)]
 
 
 def main(words: Sequence[str]) -> None:

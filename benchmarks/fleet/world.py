@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 from e2e.kube import Kube
@@ -12,6 +12,7 @@ from ultra_recovery.adapters.kubernetes.connection import MERGE_PATCH, Connectio
 from ultra_recovery.adapters.kubernetes.paths import path
 from ultra_recovery.apis.meta import API_VERSION
 from ultra_recovery.core.errors import AlreadyExists
+from ultra_recovery.core.objects import Kind
 
 SPACES = 10
 APPS = 10
@@ -43,6 +44,20 @@ async def make_breakers(connection: Connection, count: int, *, secure: bool = Fa
     """So many breakers, spread over all Services; their paths tell them apart at the targets."""
     documents = [_breaker(number, secure=secure) for number in range(count)]
     await _all(lambda item: _create(connection, _collection(item), item), documents)
+
+
+def fleet_documents(
+    count: int, address: str, first_port: int, *, secure: bool
+) -> Iterator[tuple[Kind, dict[str, Any]]]:
+    """All of it as documents, for an API server in memory."""
+    for number, space in enumerate(spaces()):
+        for app in range(APPS):
+            service, pod, slice_ = _app(space, f"app-{app}", address, first_port + number * APPS + app, secure=secure)
+            yield Kind.SERVICE, service
+            yield Kind.POD, {**pod, "status": _pod_status(address)}
+            yield Kind.ENDPOINT_SLICE, slice_
+    for number in range(count):
+        yield Kind.BREAKER, _breaker(number, secure=secure)
 
 
 def paths(count: int, first_port: int) -> list[str]:

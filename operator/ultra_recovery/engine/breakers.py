@@ -36,11 +36,10 @@ from ultra_recovery.engine.breaker_runtime import Runtime
 from ultra_recovery.engine.breaker_writing import write_over_reports
 from ultra_recovery.engine.queue import WorkQueue
 from ultra_recovery.engine.record import Recorder
+from ultra_recovery.engine.spread import Spread
 from ultra_recovery.engine.table import Table
 from ultra_recovery.ports import Clock, Prober, Random
 
-_SPREAD_PER_BREAKER = 0.01
-"""Seconds by which first probes are spread per breaker: a hundred breakers are probed within a second of a start."""
 _ANEW = frozenset({Event.RESET, Event.TARGET_CHANGED, Event.OVERRIDE, Event.OVERRIDE_ENDED})
 """Events after which what is known of the target does not count any more, and it is probed at once."""
 
@@ -69,6 +68,7 @@ class Breakers:
         self._attention = Attention()
         self._verified: dict[Key, datetime] = {}
         self._probes: set[asyncio.Task[None]] = set()
+        self._spread = Spread(random)
         self.queue = WorkQueue("breakers", self.look, clock)
         self.on_change: Callable[[Key], None] = _nobody
 
@@ -158,8 +158,8 @@ class Breakers:
         known = self._runtimes.get(item.meta.key)
         if known is not None and known.uid == item.meta.uid:
             return known
-        count = len(self._runtimes) + 1
-        spread = self._random.random() * min(1.0, count * _SPREAD_PER_BREAKER / spec.probe.interval.total_seconds())
+        unknown = self._table.count(Kind.BREAKER) - len(self._runtimes)
+        spread = self._spread.next(unknown, spec.probe.interval.total_seconds(), self._clock.boottime())
         fresh = self._runtimes[item.meta.key] = Runtime.begin(item, spec, now, spread=spread)
         return fresh
 

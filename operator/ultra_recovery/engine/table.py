@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ultra_recovery.core.objects import AnyObject, Key, Kind
@@ -11,6 +11,8 @@ from ultra_recovery.core.parsing import parse
 
 Listener = Callable[[Key, AnyObject | None], None]
 _MAX_TOMBSTONES = 10_000
+_STEP = 100
+"""Objects of a list between two turns for others: a list of ten thousand must not hold up probes."""
 
 
 def _number(version: str) -> int:
@@ -38,6 +40,10 @@ class Table:
         """The object, or None when it does not exist."""
         return self._objects[key.kind].get(key.namespace, {}).get(key.name)
 
+    def count(self, kind: Kind) -> int:
+        """How many objects of a kind there are."""
+        return sum(len(group) for group in self._objects[kind].values())
+
     def select(self, kind: Kind, namespace: str | None = None) -> Sequence[AnyObject]:
         """All objects of a kind, of one namespace or of all."""
         if namespace is not None:
@@ -62,11 +68,18 @@ class Table:
 
     def replace(self, kind: Kind, version: str, documents: Sequence[Mapping[str, Any]]) -> None:
         """Take a whole list of a kind, made at `version`."""
+        for _ in self.replacing(kind, version, documents):
+            continue
+
+    def replacing(self, kind: Kind, version: str, documents: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+        """The same in steps. What changes between them is newer than the list, and stays."""
         present = set()
-        for document in documents:
+        for number, document in enumerate(documents, 1):
             meta = document["metadata"]
             present.add((meta.get("namespace", ""), meta["name"]))
             self.apply(kind, document)
+            if number % _STEP == 0:
+                yield
         for item in self.select(kind):
             key = item.meta.key
             if (key.namespace, key.name) not in present and _number(item.meta.version) <= _number(version):
