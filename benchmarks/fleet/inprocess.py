@@ -24,6 +24,7 @@ from benchmarks.fleet.process import Child
 from benchmarks.fleet.sampling import Sampler
 from benchmarks.fleet.targets import ARRIVALS
 from benchmarks.fleet.world import PORTS, fleet_documents
+from ultra_recovery.adapters import heap
 from ultra_recovery.adapters.clock import SystemClock, SystemRandom
 from ultra_recovery.adapters.http.transport import Transport
 from ultra_recovery.adapters.memory import MemoryApi, MemoryStore
@@ -105,6 +106,7 @@ async def run(count: int, scheme: str, sampler: Sampler | None) -> None:
     await asyncio.to_thread(arrivals, scheme)
     began, used = time.monotonic(), cpu()
     task = asyncio.ensure_future(engine.run())
+    settling = asyncio.ensure_future(heap.settle(engine.synced))
     try:
         seen: dict[str, float] = {}
         while len(seen) < count and not task.done():
@@ -117,7 +119,8 @@ async def run(count: int, scheme: str, sampler: Sampler | None) -> None:
         await measure(api, scheme, sampler)
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        settling.cancel()
+        await asyncio.gather(task, settling, return_exceptions=True)
         await transport.close()
 
 

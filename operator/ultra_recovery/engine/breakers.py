@@ -21,9 +21,8 @@ from ultra_recovery.core.breaker_state import (
     first_snapshot,
     report_happenings,
 )
-from ultra_recovery.core.breaker_status import BreakerRecord, restore, status_of
+from ultra_recovery.core.breaker_status import BreakerRecord, restore, shown_by, status_of
 from ultra_recovery.core.cadence import next_probe_at
-from ultra_recovery.core.naming import target_digest
 from ultra_recovery.core.objects import Breaker, Key, Kind
 from ultra_recovery.core.override import differs, is_over, wanted_override
 from ultra_recovery.core.pool_figures import essence
@@ -165,9 +164,11 @@ class Breakers:
 
     def _apply(self, runtime: Runtime, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> None:
         """Everything that happened since the last look, in order: changes of the object, then results, then time."""
-        runtime.snapshot = replace(runtime.snapshot, external=spec.target.external is not None)
+        if runtime.snapshot.external is not (spec.target.external is not None):
+            runtime.snapshot = replace(runtime.snapshot, external=spec.target.external is not None)
         self._apply_override(runtime, item, spec, now)
-        digest = target_digest(spec.target)
+        digest = runtime.digest_of(spec.target)
+        runtime.target = spec.target
         if digest != runtime.digest:
             runtime.digest = digest
             self._step(runtime, item, spec, Happening(Event.TARGET_CHANGED), now)
@@ -255,9 +256,11 @@ class Breakers:
     async def _write(self, item: Breaker, spec: CircuitBreakerSpec, runtime: Runtime, now: datetime) -> datetime | None:
         """Write the status if it differs, unless it is held back: then until when."""
         record = BreakerRecord(item.meta.generation, runtime.handled, runtime.stalled, runtime.due)
-        status = status_of(runtime.snapshot, spec, record, item.status, now)
         snapshot, pending = runtime.snapshot, runtime.notices
-        if self._recorder.differs(item, status):
+        shown = shown_by(snapshot, record)
+        level = spec.window is None and runtime.is_level(item, shown)
+        status = item.status if level else status_of(snapshot, spec, record, item.status, now)
+        if not level and self._recorder.differs(item, status):
             rest = runtime.hold_back(status, item.status, now)
             if rest is not None:
                 self._publish(item.meta.key, runtime, snapshot)
@@ -266,6 +269,8 @@ class Breakers:
                 self._recorder, item, lambda old: status_of(snapshot, spec, record, old, now)
             )
             runtime.wrote(status, item.status, now)
+        else:
+            runtime.level = (item, shown)
         runtime.notices = [notice for notice in runtime.notices if notice not in pending]
         self._publish(item.meta.key, runtime, snapshot)
         for notice in pending:

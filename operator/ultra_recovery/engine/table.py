@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ultra_recovery.core.objects import AnyObject, Key, Kind
+from ultra_recovery.core.objects import AnyObject, EndpointSlice, Key, Kind
 from ultra_recovery.core.parsing import parse
 
 Listener = Callable[[Key, AnyObject | None], None]
@@ -29,6 +29,7 @@ class Table:
 
     def __init__(self) -> None:
         self._objects: dict[Kind, dict[str, dict[str, AnyObject]]] = {kind: defaultdict(dict) for kind in Kind}
+        self._slices: dict[tuple[str, str], dict[str, EndpointSlice]] = defaultdict(dict)
         self._gone: dict[Key, int] = {}
         self._listeners: list[Listener] = []
 
@@ -50,6 +51,11 @@ class Table:
             return list(self._objects[kind].get(namespace, {}).values())
         return [item for group in self._objects[kind].values() for item in group.values()]
 
+    def slices(self, namespace: str, service: str) -> Sequence[EndpointSlice]:
+        """The EndpointSlices of a Service."""
+        found = self._slices.get((namespace, service))
+        return list(found.values()) if found else ()
+
     def apply(self, kind: Kind, document: Mapping[str, Any], *, deleted: bool = False) -> None:
         """Take one event of the watch, or our own write."""
         meta = document["metadata"]
@@ -64,6 +70,7 @@ class Table:
             item = parse(kind, document)
             self._gone.pop(key, None)
             self._objects[kind][key.namespace][key.name] = item
+            self._index(known, item)
             self._tell(key, item)
 
     def replace(self, kind: Kind, version: str, documents: Sequence[Mapping[str, Any]]) -> None:
@@ -89,8 +96,20 @@ class Table:
         if len(self._gone) >= _MAX_TOMBSTONES:
             self._gone.clear()
         self._gone[key] = version
-        if self._objects[key.kind].get(key.namespace, {}).pop(key.name, None) is not None:
+        known = self._objects[key.kind].get(key.namespace, {}).pop(key.name, None)
+        if known is not None:
+            self._index(known, None)
             self._tell(key, None)
+
+    def _index(self, old: AnyObject | None, new: AnyObject | None) -> None:
+        """A slice may come to belong to another Service."""
+        if isinstance(old, EndpointSlice):
+            place = (old.meta.key.namespace, old.service)
+            self._slices[place].pop(old.meta.key.name, None)
+            if not self._slices[place]:
+                del self._slices[place]
+        if isinstance(new, EndpointSlice):
+            self._slices[new.meta.key.namespace, new.service][new.meta.key.name] = new
 
     def _tell(self, key: Key, item: AnyObject | None) -> None:
         for listener in self._listeners:
