@@ -53,11 +53,17 @@ lock: ## Resolve pyproject.toml into the hashed requirements files (UPGRADE=1: t
 	@UPGRADE="$(UPGRADE)" scripts/lock "$(PYTHON)"
 
 .PHONY: bench
-bench: $(READY) ## Measure the recovery API, the leader's fence, and on a cluster how long nobody leads (ARGS=repetitions)
+bench: $(READY) ## Measure API, fence and engine, and on a cluster how long nobody leads (ARGS=repetitions; bench-fleet: many breakers)
 	PYTHONPATH=operator $(BIN)/python -m benchmarks.rest
 	PYTHONPATH=operator $(BIN)/python -m benchmarks.fence
+	PYTHONPATH=operator:. $(BIN)/python -m benchmarks.engine
 	@$(CLUSTER) tools helm
 	@PYTHONPATH=operator $(CLUSTER) run -- $(BIN)/python -m benchmarks.takeover $(ARGS)
+
+.PHONY: bench-fleet
+bench-fleet: $(READY) ## Measure many breakers beside a bare loop and Prometheus (ARGS="1000 --tls --no-peer"), on the local cluster
+	@$(CLUSTER) tools prometheus blackbox_exporter
+	@PYTHONPATH=operator:. $(CLUSTER) run -- $(BIN)/python -m benchmarks.fleet $(ARGS)
 
 ##@ Test on a cluster (CLUSTER=auto|current|kind|local)
 

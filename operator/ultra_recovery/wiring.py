@@ -108,9 +108,10 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     server = OpsServer(
         "0.0.0.0",
         settings.ops_port,
-        lambda: _render(metrics, engine, leadership, drift),
+        metrics.render,
         live_checks=[lambda: _not_past_lease(leadership), lambda: _clock_holds(drift)],
         ready_checks=[lambda: ("synced", engine.synced.is_set(), "first list done"), lambda: _is_level(engine)],
+        before_metrics=lambda: _bring_up_to_date(metrics, engine, leadership, drift),
     )
     await server.start()
     stack.push_async_callback(server.stop)
@@ -124,13 +125,12 @@ def _reviewer(settings: Settings, connection: Connection) -> Reviewer | None:
     return KubernetesReviewer(connection, local=settings.scope == "namespace") if settings.check_creator else None
 
 
-def _render(metrics: MetricsSink, engine: Engine, leadership: Leadership, drift: ClockDrift) -> tuple[bytes, str]:
-    """What is true at the moment of the scrape, and all that was counted."""
+def _bring_up_to_date(metrics: MetricsSink, engine: Engine, leadership: Leadership, drift: ClockDrift) -> None:
+    """What is true at the moment of the scrape; all else was counted as it happened."""
     metrics.set_stale(engine.stale)
     metrics.set_leader(LEADER_LEASE, leadership.term)
     metrics.set_clock_skew(drift.seconds)
     metrics.set_standing(engine.standing())
-    return metrics.render()
 
 
 def _not_past_lease(leadership: Leadership) -> tuple[str, bool, str]:

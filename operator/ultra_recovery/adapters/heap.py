@@ -27,7 +27,7 @@ async def settle(synced: asyncio.Event) -> None:
     gc.freeze()
     for seconds in _AFTER_START:
         await asyncio.sleep(seconds)  # noqa: TID251 - real time: it is about the process, not about decisions
-        gc.unfreeze()
+        # Only over what is new: what was left out before stays so, and the pause is short.
         gc.collect()
         gc.freeze()
         _trim()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
@@ -19,9 +20,11 @@ class OpsServer:
     Args:
         host: address to listen on.
         port: port to listen on, 0 for any free one.
-        render_metrics: gives the body of /metrics and its content type.
+        render_metrics: gives the body of /metrics and its content type. Called in a thread: ten thousand series take
+            long enough to make probes late.
         live_checks: when one fails, the process should be started anew.
         ready_checks: when one fails, the process is not yet or no longer of use.
+        before_metrics: called before, in the event loop: brings up to date what is true at the moment of the scrape.
     """
 
     def __init__(
@@ -31,9 +34,11 @@ class OpsServer:
         render_metrics: Callable[[], tuple[bytes, str]],
         live_checks: Sequence[Check] = (),
         ready_checks: Sequence[Check] = (),
+        before_metrics: Callable[[], None] = lambda: None,
     ) -> None:
         self._host, self._port = host, port
         self._render_metrics = render_metrics
+        self._before_metrics = before_metrics
         self._checks = {"/livez": tuple(live_checks), "/readyz": tuple(ready_checks)}
         self._runner: web.AppRunner | None = None
 
@@ -68,7 +73,8 @@ class OpsServer:
             await runner.cleanup()
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        body, content_type = self._render_metrics()
+        self._before_metrics()
+        body, content_type = await asyncio.to_thread(self._render_metrics)
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _health(self, request: web.Request) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -47,6 +48,22 @@ async def get(server: OpsServer, path: str) -> tuple[int, str, str]:
 
 async def test_metrics_are_served_with_their_content_type(server: OpsServer):
     assert await get(server, "/metrics") == (200, "series 1\n", "text/plain; version=1.0.0; charset=utf-8")
+
+
+async def test_what_is_true_at_the_scrape_is_noted_in_the_loop_and_written_out_in_a_thread():
+    seen = list[str]()
+
+    def render() -> tuple[bytes, str]:
+        seen.append(threading.current_thread().name)
+        return b"", "text/plain"
+
+    server = OpsServer("127.0.0.1", 0, render, before_metrics=lambda: seen.append(threading.current_thread().name))
+    await server.start()
+    await get(server, "/metrics")
+    await server.stop()
+    main = threading.main_thread().name
+    assert seen[0] == main
+    assert seen[1] != main
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
