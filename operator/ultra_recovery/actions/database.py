@@ -11,7 +11,7 @@ import contextlib
 import json
 from dataclasses import dataclass
 
-from ultra_recovery.actions.job_watch import CREATE_JOB, UNDO_JOB, job_labels, observe_job
+from ultra_recovery.actions.job_watch import CREATE_JOB, JOB_RIGHTS, UNDO_JOB, job_labels, observe_job
 from ultra_recovery.actions.performer import Errand, Toolbox
 from ultra_recovery.apis.action import Action
 from ultra_recovery.apis.database import DatabaseTarget, PostgresTarget
@@ -58,7 +58,7 @@ class DatabaseJobAction:
 
     def traits(self, action: Action) -> Traits:
         """A repair of the dependency that is guarded by the Job's name."""
-        return Traits(ActionClass.DEPENDENCY_REPAIR, EffectClass.GUARDED, (_breaker(action),))
+        return Traits(ActionClass.DEPENDENCY_REPAIR, EffectClass.GUARDED, (_breaker(action),), JOB_RIGHTS)
 
     def propose(self, view: StepView) -> Proposal | None:
         """The Job; before one that raises a pool, the Job that will set the old size again.
@@ -226,6 +226,7 @@ def _request(errand: Errand, tools: Toolbox, breaker: str, target: DatabaseTarge
         size_before=sizes.before if sizes is not None else None,
         size_after=sizes.after if sizes is not None else None,
         restore_after_seconds=int(raising.restore_after.total_seconds()) if raising is not None and later else 0,
+        restore_at=errand.effect.intent_at + raising.restore_after if raising is not None and later else None,
         deadline_seconds=max(int(errand.rung.timeout.total_seconds()), 1),
     )
 
