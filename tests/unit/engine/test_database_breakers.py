@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.engine.test_database import TARGET, figures
-from tests.unit.engine.world import World
+from tests.unit.engine.test_database import TARGET, ended, figures, shop, step
+from tests.unit.engine.world import BREAKER, WEB, World
 from ultra_recovery.apis.circuit_breaker import BreakerState
 from ultra_recovery.apis.reasons import ConditionType, Reason
+from ultra_recovery.apis.run_status import StepResult
 from ultra_recovery.core.notices import Topic
 from ultra_recovery.core.probe import Outcome
 
@@ -75,3 +76,46 @@ async def test_a_reset_keeps_the_figures():
         world.reset(world.read_breaker().meta.key, "1")
         await world.until(lambda: world.read_breaker().status.reason == Reason.RESET)
         assert world.read_breaker().status.pool is not None
+
+
+async def test_a_server_that_died_since_the_last_probe_gets_no_job():
+    """What an old probe said proves nothing: a pool action asks the server right before it begins."""
+    world = shop(step("refreshPool"), triggers=[{"name": "pods", "podUnhealthy": {}, "for": "1s"}])
+    world.breaker(target=TARGET, probe={"interval": "1h", "timeout": "1s", "trialInterval": "1s"})
+    async with world.operator():
+        await world.clock.sleep(5)
+        world.prober.set("db", Outcome.FAILURE)
+        world.workloads.set_ready(world.workloads.pods(WEB)[0], False)
+        await world.until(lambda: ended(world))
+    assert not world.jobs.created
+    assert world.runs()[0].status.steps[0].result is StepResult.NOTHING_TO_DO
+
+
+@pytest.mark.parametrize("alive", [True, False])
+async def test_a_leader_that_has_just_begun_asks_the_server_before_it_decides_on_a_step(alive: bool):
+    world = shop(step("refreshPool"), triggers=[{"name": "pods", "podUnhealthy": {}, "for": "1s"}])
+    world.breaker(target=TARGET, probe={"interval": "1h", "timeout": "9s", "trialInterval": "1s"})
+    async with world.operator():
+        await world.clock.sleep(5)
+        world.prober.set("db", Outcome.SUCCESS, delay=8.0)
+        world.workloads.set_ready(world.workloads.pods(WEB)[0], False)
+        await world.until(lambda: bool(world.runs()) and bool(world.runs()[0].status.steps))
+    assert not world.jobs.created
+    world.prober.set("db", Outcome.SUCCESS if alive else Outcome.FAILURE, delay=2.0)
+    async with world.operator("two"):
+        await world.until(lambda: ended(world))
+    assert len(world.jobs.created) == (1 if alive else 0)
+
+
+async def test_a_breaker_that_is_gone_is_not_waited_for():
+    world = shop(step("refreshPool"), triggers=[{"name": "pods", "podUnhealthy": {}, "for": "1s"}])
+    world.breaker(target=TARGET, probe={"interval": "1h", "timeout": "9s", "trialInterval": "1s"})
+    async with world.operator():
+        await world.clock.sleep(5)
+        world.prober.set("db", Outcome.SUCCESS, delay=8.0)
+        world.workloads.set_ready(world.workloads.pods(WEB)[0], False)
+        await world.until(lambda: bool(world.runs()) and bool(world.runs()[0].status.steps))
+        world.store.remove(BREAKER)
+        took = await world.until(lambda: ended(world))
+    assert took < 20
+    assert not world.jobs.created
