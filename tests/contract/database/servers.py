@@ -176,7 +176,7 @@ def mariadb() -> Iterator[Server]:
         run([install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"], folder)
         certificate(folder, "orders-db.shop.svc")
         setup = folder / "setup.sql"
-        setup.write_text("CREATE USER owner IDENTIFIED BY 'owner'; GRANT ALL ON *.* TO owner WITH GRANT OPTION;\n")
+        setup.write_text("CREATE USER owner IDENTIFIED BY 'owner';\nGRANT ALL ON *.* TO owner WITH GRANT OPTION;\n")
         setup.chmod(0o644)
         command = [
             programme,
@@ -184,9 +184,11 @@ def mariadb() -> Iterator[Server]:
             f"--datadir={data}",
             f"--port={port}",
             "--bind-address=127.0.0.1",
+            "--skip-name-resolve",
             f"--socket={folder}/socket",
             f"--pid-file={folder}/pid",
             "--max-connections=10",
+            "--max-user-connections=100",
             "--innodb-buffer-pool-size=16M",
             "--innodb-flush-log-at-trx-commit=0",
             f"--init-file={setup}",
