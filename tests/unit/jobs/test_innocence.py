@@ -7,7 +7,7 @@ from typing import Any
 
 import looptime
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.jobs.scene import Scene
@@ -93,7 +93,8 @@ class Watched(Scene):
 
 
 @pytest.mark.parametrize("kind", ["closeStaleConnections", "endLongQueries", "refreshPool"])
-@given(table=st.lists(backends, max_size=30), moved=moves, spec=actions)
+@settings(max_examples=300)
+@given(table=st.lists(backends, min_size=8, max_size=30), moved=moves, spec=actions)
 def test_no_innocent_session_is_ever_ended(kind: str, table: list[Backend], moved: list[Any], spec: dict[str, Any]):
     async def once() -> None:
         scene = Watched()
