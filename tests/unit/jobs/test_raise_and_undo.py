@@ -166,3 +166,10 @@ async def test_a_pod_that_has_to_go_restores_at_once(scene: Scene):
     answer, code = await task
     assert (code, answer.changed, size(replica)) == (0, True, 20)
     assert scene.clock.boottime() < 15
+
+
+async def test_a_pod_after_one_that_was_killed_raises_nothing_again(scene: Scene):
+    replica = Replica({"default_pool_size": 30, "server_login_retry": 15})
+    scene.server.claims.add("orders-1")
+    answer, code = await scene.run(RAISE, **SIZES, **scene.replicas(replica))
+    assert (code, answer.changed, replica.orders) == (0, True, [])
