@@ -17,6 +17,7 @@ from ultra_recovery.apis.meta import GROUP
 from ultra_recovery.apis.reference import custom_resources_page, reasons_page
 from ultra_recovery.apis.schema import crd
 from ultra_recovery.breaker_page import breaker_table_page
+from ultra_recovery.database_page import database_errors_page
 from ultra_recovery.gates_page import gates_page
 from ultra_recovery.operator_page import metrics_page, settings_page
 from ultra_recovery.rest.app import build_api
@@ -70,6 +71,7 @@ def generated_files() -> dict[Path, str]:
         REFERENCE_FOLDER / "api.md": api_page(description()),
         REFERENCE_FOLDER / "problems.md": problems_page(),
         REFERENCE_FOLDER / "breaker-table.md": breaker_table_page(),
+        REFERENCE_FOLDER / "database-errors.md": database_errors_page(),
         REFERENCE_FOLDER / "gates.md": gates_page(),
         REFERENCE_FOLDER / "settings.md": settings_page(),
         REFERENCE_FOLDER / "metrics.md": metrics_page(),

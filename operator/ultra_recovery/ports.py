@@ -210,6 +210,9 @@ class Secrets(Protocol):
             ApiError: it cannot be read now.
         """
 
+    def forget(self, namespace: str, name: str) -> None:
+        """What was in it has been refused: read it again next time."""
+
 
 class Caller(Protocol):
     """Makes HTTP requests to endpoints that users name, inside the address policy."""

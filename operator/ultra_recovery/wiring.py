@@ -61,7 +61,8 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     user_agent = f"ultra-recovery/{__version__}"
     transport = Transport(user_agent)
     stack.push_async_callback(transport.close)
-    prober = build_prober(table, policy, transport, clock)
+    secrets = KubernetesSecrets(connection, clock, settings.service_account, settings.namespace)
+    prober = build_prober(table, policy, transport, secrets, clock)
     messenger = WebhookMessenger(
         # A caller of its own: webhooks that hang must not take the places of steps.
         HttpCaller(table, policy, clock, user_agent),
@@ -76,7 +77,6 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     sinks: list[Sink] = [events, metrics, LogSink()]
     cluster = KubernetesCluster(connection)
     caller = HttpCaller(table, policy, clock, user_agent)
-    secrets = KubernetesSecrets(connection, clock, settings.service_account, settings.namespace)
     world = World(
         objects=objects,
         cluster=cluster,

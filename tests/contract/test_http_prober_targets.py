@@ -10,6 +10,7 @@ from tests.contract.http_stage import LONG, Stage, held, status
 from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.http.address import AddressPolicy, parse_rules
 from ultra_recovery.adapters.http.transport import Transport
+from ultra_recovery.adapters.memory.secrets import MemorySecrets
 from ultra_recovery.adapters.prober import build_prober
 from ultra_recovery.apis.circuit_breaker import BreakerTarget
 from ultra_recovery.apis.reasons import Reason
@@ -91,7 +92,7 @@ async def test_a_name_with_one_forbidden_address_is_not_probed_at_all(stage: Sta
 async def test_the_production_policy_does_not_let_a_probe_reach_this_machine(stage: Stage, target: dict):
     stage.publish(await stage.serve(status(200)))
     policy, transport = AddressPolicy(parse_rules("0.0.0.0/0")), Transport("ultra-recovery/test")
-    prober = build_prober(stage.scene.view, policy, transport, SystemClock())
+    prober = build_prober(stage.scene.view, policy, transport, MemorySecrets(), SystemClock())
     result = await prober.probe("shop", BreakerTarget.model_validate(target), LONG)
     await transport.close()
     assert (result.outcome, result.reason) == (Outcome.ERROR, Reason.TARGET_NOT_ALLOWED)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
+from ultra_recovery.adapters.database.locator import DatabaseLocator
+from ultra_recovery.adapters.database.probe import DatabaseProber
 from ultra_recovery.adapters.http.address import Policy
 from ultra_recovery.adapters.http.probe import HttpProber
 from ultra_recovery.adapters.http.prometheus import PrometheusProber
@@ -13,10 +15,11 @@ from ultra_recovery.adapters.slots import Slots
 from ultra_recovery.adapters.tcp import TcpProber
 from ultra_recovery.adapters.workload import WorkloadProber
 from ultra_recovery.apis.circuit_breaker import BreakerTarget, HttpTarget, PrometheusTarget, TcpTarget, WorkloadTarget
+from ultra_recovery.apis.database import DatabaseTarget
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import SpecError
 from ultra_recovery.core.probe import Outcome, ProbeResult
-from ultra_recovery.ports import Clock, View
+from ultra_recovery.ports import Clock, Secrets, View
 
 _TargetT_contra = TypeVar("_TargetT_contra", contravariant=True)
 
@@ -35,6 +38,13 @@ class WorkloadProbe(Protocol):
         """Probe once."""
 
 
+class DatabaseProbe(Protocol):
+    """Observes a database server. Raises SpecError for a target that cannot be probed."""
+
+    async def probe(self, namespace: str, target: DatabaseTarget, within: float, breaker: str) -> ProbeResult:
+        """Probe once, within so many seconds, for a breaker that the owners of its Secrets allow."""
+
+
 class TargetProber:
     """Asks the prober of the target's kind; what is wrong with the target becomes an error result.
 
@@ -46,6 +56,7 @@ class TargetProber:
         http: Probe[HttpTarget],
         tcp: Probe[TcpTarget],
         prometheus: Probe[PrometheusTarget],
+        database: DatabaseProbe,
         workload: WorkloadProbe,
         slots: Slots,
         clock: Clock,
@@ -53,39 +64,42 @@ class TargetProber:
         self._http = http
         self._tcp = tcp
         self._prometheus = prometheus
+        self._database = database
         self._workload = workload
         self._slots = slots
         self._clock = clock
 
     async def probe(self, namespace: str, target: BreakerTarget, within: float, breaker: str = "") -> ProbeResult:
         """Probe a target once."""
-        del breaker
         try:
             if target.workload is not None:
                 return self._workload.probe(namespace, target.workload)
             async with self._slots.place(namespace):
-                return await self._ask(namespace, target, within)
+                return await self._ask(namespace, target, within, breaker)
         except SpecError as error:
             now = self._clock.now()
             return ProbeResult(Outcome.ERROR, error.reason, str(error), now, now, permanent=True)
 
-    async def _ask(self, namespace: str, target: BreakerTarget, within: float) -> ProbeResult:
+    async def _ask(self, namespace: str, target: BreakerTarget, within: float, breaker: str) -> ProbeResult:
         if target.http is not None:
             return await self._http.probe(namespace, target.http, within)
         if target.tcp is not None:
             return await self._tcp.probe(namespace, target.tcp, within)
         if target.prometheus is not None:
             return await self._prometheus.probe(namespace, target.prometheus, within)
+        if target.server is not None:
+            return await self._database.probe(namespace, target.server, within, breaker)
         raise SpecError(Reason.INVALID_SPEC, "spec.target: this version of the operator does not know this kind")
 
 
-def build_prober(view: View, policy: Policy, transport: Transport, clock: Clock) -> TargetProber:
+def build_prober(view: View, policy: Policy, transport: Transport, secrets: Secrets, clock: Clock) -> TargetProber:
     """The prober of production: all kinds of targets behind one address policy and one set of places."""
     resolver = Resolver(view, policy)
     return TargetProber(
         HttpProber(resolver, transport, clock),
         TcpProber(resolver, clock),
         PrometheusProber(resolver, transport, clock),
+        DatabaseProber(DatabaseLocator(view, policy, resolver, secrets), secrets, clock),
         WorkloadProber(view, clock),
         Slots(),
         clock,

@@ -48,6 +48,11 @@ class Named:
         return ProbeResult(Outcome.SUCCESS, Reason.PROBE_SUCCEEDED, self.name, NOW, NOW)
 
 
+class NamedDatabase:
+    async def probe(self, namespace: str, target: object, within: float, breaker: str) -> ProbeResult:
+        return ProbeResult(Outcome.SUCCESS, Reason.PROBE_SUCCEEDED, f"database of {breaker}", NOW, NOW)
+
+
 @pytest.fixture
 def api() -> MemoryApi:
     return MemoryApi(FakeClock())
@@ -56,7 +61,9 @@ def api() -> MemoryApi:
 def prober(api: MemoryApi, http: Any = None) -> TargetProber:
     clock = FakeClock()
     workload = WorkloadProber(api, clock)
-    return TargetProber(http or Refusing(), Named("tcp"), Named("prometheus"), workload, Slots(), clock)
+    return TargetProber(
+        http or Refusing(), Named("tcp"), Named("prometheus"), NamedDatabase(), workload, Slots(), clock
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,6 +114,13 @@ async def test_each_kind_has_its_prober(api: MemoryApi, kind: str):
     assert (await prober(api, Named("http")).probe("shop", target, 5)).message == kind
 
 
+@pytest.mark.parametrize("kind", ["postgres", "mysql"])
+async def test_databases_have_their_prober_and_it_learns_which_breaker_asks(api: MemoryApi, kind: str):
+    spec = {**SERVICE, "database": "orders", "credentialsSecretRef": {"name": "probe"}}
+    target = BreakerTarget.model_validate({kind: spec})
+    assert (await prober(api).probe("shop", target, 5, "db")).message == "database of db"
+
+
 @pytest.mark.parametrize("kind", TARGETS)
 def test_a_target_knows_its_kind_and_is_told_in_short(kind: str):
     target = BreakerTarget.model_validate({kind: TARGETS[kind]})
@@ -148,7 +162,7 @@ class Hanging:
 async def test_all_kinds_over_the_network_share_the_places_of_their_namespace_and_workloads_need_none(api: MemoryApi):
     Workloads(api.store).deployment("shop", "web")
     clock, workload = FakeClock(), WorkloadProber(api, FakeClock())
-    shared = TargetProber(Hanging(), Hanging(), Hanging(), workload, Slots(per_namespace=1), clock)
+    shared = TargetProber(Hanging(), Hanging(), Hanging(), NamedDatabase(), workload, Slots(per_namespace=1), clock)
     targets = [BreakerTarget.model_validate({kind: TARGETS[kind]}) for kind in ("http", "tcp", "prometheus")]
     pending = [asyncio.ensure_future(shared.probe("shop", target, 5)) for target in targets]
     other = asyncio.ensure_future(shared.probe("other", targets[0], 5))
