@@ -43,7 +43,13 @@ class MariaDb:
         if user == "root":
             place = {"unix_socket": str(self.folder / "s.sock")}
         return pymysql.connect(
-            **place, user=user, password=password, database=database, autocommit=True, connect_timeout=5, charset="utf8mb4"
+            **place,
+            user=user,
+            password=password,
+            database=database,
+            autocommit=True,
+            connect_timeout=5,
+            charset="utf8mb4",
         )
 
     def run(self, *statements: str, database: str | None = None) -> list[dict[str, Any]]:
@@ -127,7 +133,13 @@ def _options(folder: Path, port: int, settings: Mapping[str, str]) -> list[str]:
 
 def _install(folder: Path, owner: pwd.struct_passwd | None) -> None:
     command = ["mariadb-install-db", "--no-defaults", f"--datadir={folder / 'data'}", "--skip-test-db"]
-    subprocess.run([*command, "--auth-root-authentication-method=normal"], check=True, timeout=120, capture_output=True, **_as(owner))
+    subprocess.run(
+        [*command, "--auth-root-authentication-method=normal"],
+        check=True,
+        timeout=120,
+        capture_output=True,
+        **_as(owner),
+    )
 
 
 def _owner() -> pwd.struct_passwd | None:
