@@ -68,7 +68,7 @@ class DatabaseSession(Protocol):
         """The connections of the server now, and what an application that logs in as `user` can still open."""
 
     async def limits(self, user: str, database: str) -> Sequence[Limit]:
-        """Every limit that a new connection of `user` to `database` can run into."""
+        """Every limit that a new connection of `user` to `database` can run into; first the server's own."""
 
     async def try_lock(self, name: str) -> bool:
         """Take the server's lock of this name, for as long as this session lives; False when another one has it."""

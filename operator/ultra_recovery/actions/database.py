@@ -226,6 +226,7 @@ def _request(errand: Errand, tools: Toolbox, breaker: str, target: DatabaseTarge
         size_before=sizes.before if sizes is not None else None,
         size_after=sizes.after if sizes is not None else None,
         restore_after_seconds=int(raising.restore_after.total_seconds()) if raising is not None and later else 0,
+        restore_at=errand.effect.intent_at + raising.restore_after if raising is not None and later else None,
         deadline_seconds=max(int(errand.rung.timeout.total_seconds()), 1),
     )
 

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from ultra_recovery.apis.action import Action
 from ultra_recovery.apis.database import DatabaseTls, PoolFigures, Reconnect
-from ultra_recovery.apis.meta import ApiType
+from ultra_recovery.apis.meta import ApiType, Timestamp
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import SpecError
 
@@ -92,6 +92,9 @@ class DatabaseRequest(ApiType):
     size_before: int | None = Field(default=None, description="raisePoolSize: the size that is raised, if still so.")
     size_after: int | None = Field(default=None, description="raisePoolSize: the size that it is raised to.")
     restore_after_seconds: int = Field(default=0, description="RestoreLater: how long to wait.")
+    restore_at: Timestamp | None = Field(
+        default=None, description="RestoreLater: when, in UTC: a pod that comes later than the first waits no longer."
+    )
     deadline_seconds: int = Field(description="Seconds after which Kubernetes ends the Job.")
 
     @classmethod

@@ -41,6 +41,7 @@ class ServerSession:
         query: id or digest of its statement, "" when there is none.
         guard: why it must never be ended, in a few words that follow "it"; "" when nothing forbids it.
         blocks: how many sessions wait for a lock that it holds.
+        waits: whether it waits for a lock that another session holds.
     """
 
     id: SessionId
@@ -55,6 +56,7 @@ class ServerSession:
     query: str = ""
     guard: str = ""
     blocks: int = 0
+    waits: bool = False
 
 
 class Claim(StrEnum):

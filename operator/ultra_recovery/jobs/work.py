@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import dataclass, field
 
 from ultra_recovery.apis.database import PoolFigures
@@ -16,6 +18,10 @@ class JobFailed(Exception):  # noqa: N818 - what became of the Job, in its own f
 
 class NothingDone(Exception):  # noqa: N818 - as above
     """The action did not need to, or must not, change anything; the sentence says why."""
+
+
+class AlreadyBegun(Exception):  # noqa: N818 - as above
+    """An earlier pod of the same Job began to change something: whatever it did counts, and is not done again."""
 
 
 @dataclass
@@ -58,6 +64,8 @@ class Work:
 
     Attributes:
         until: boottime at which the work has to be over.
+        stop: set when this pod has to go.
+        begun: whether it is recorded on the server that this action changes something.
     """
 
     request: DatabaseRequest
@@ -68,8 +76,24 @@ class Work:
     random: Random
     until: float
     notes: Notes = field(default_factory=Notes)
+    begun: bool = False
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def left(self) -> float:
         """Seconds until the work has to be over."""
         return max(self.until - self.clock.boottime(), 0.0)
+
+    async def sleep_or_stop(self, seconds: float) -> None:
+        """Wait, but not once this pod has to go."""
+        if seconds <= 0:
+            return
+        sleeping = asyncio.ensure_future(self.clock.sleep(seconds))
+        stopping = asyncio.ensure_future(self.stop.wait())
+        try:
+            await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sleeping, stopping):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
