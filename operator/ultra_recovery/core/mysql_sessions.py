@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ultra_recovery.apis.database import PoolFigures
-from ultra_recovery.core.database_session import Prepared, ServerSession, SessionId, SessionState
-from ultra_recovery.core.mysql_statement import MYSQLDUMP, digest_of, verb_of
+from ultra_recovery.core.database_session import Limit, Prepared, ServerSession, SessionId, SessionState
+from ultra_recovery.core.mysql_statement import as_standard, is_dump
+from ultra_recovery.core.statement import digest_of, verb_of
 
 MAX_ROWS = 100_000
 """Rows that a transaction may have changed if it is to be ended. To roll back 100,000 took 0.3 s where a million took
@@ -104,20 +105,21 @@ def session_of(process: Process, reading: Reading) -> ServerSession:
     state = _state(process)
     seconds = _seconds(process)
     active = state is SessionState.ACTIVE
-    verb = verb_of(process.statement) if active else ""
+    text = as_standard(process.statement) if active else ""
     return ServerSession(
         id=SessionId(process.id, f"{process.host} {reading.life}", _since(process, state)),
         user=process.user,
         database=process.database,
-        application=MYSQLDUMP.lower() if verb == MYSQLDUMP else process.program or "",
+        application="mysqldump" if is_dump(process.statement) else process.program or "",
         address=process.host.rpartition(":")[0] or process.host,
         state=state,
         state_seconds=seconds,
         statement_seconds=seconds if active else 0.0,
-        verb=verb,
-        query=digest_of(process.statement) if active else "",
+        verb=verb_of(text),
+        query=digest_of(text),
         guard=_guard(process, state, reading),
         blocks=reading.blocking.get(process.id, 0),
+        waits=process.transaction is not None and process.transaction.state == "LOCK WAIT",
     )
 
 
@@ -145,7 +147,7 @@ def _since(process: Process, state: SessionState) -> str:
     if process.query_id is not None:
         parts.append(f"query {process.query_id}")
     elif state is SessionState.ACTIVE:
-        parts.append(f"statement {digest_of(process.statement)}")
+        parts.append(f"statement {digest_of(as_standard(process.statement))}")
     if state is SessionState.IDLE_IN_TRANSACTION and transaction is not None:
         parts.append(f"transaction {transaction.id} {transaction.started}")
     return " ".join(parts)
@@ -180,25 +182,28 @@ def is_same(seen: SessionId, now: SessionId) -> bool:
 def figures_of(
     reading: Reading,
     transactions: Iterable[Transaction],
-    limits: Sequence[tuple[int, int]],
+    limits: Sequence[Limit],
     at: datetime,
-    scope: tuple[str, str],
+    whose: tuple[str, str],
 ) -> PoolFigures:
     """The connections of the server.
 
     Args:
-        limits: the server's own limit, then others that the application's user may run into: most and used of each.
-        scope: user and database of the application, whose sessions are judged.
+        reading: its sessions.
+        transactions: its transactions.
+        limits: the server's own limit, then others that the application may run into.
+        at: when they were read.
+        whose: user and database of the application, whose sessions are judged.
     """
-    own = [item for item in sessions_of(reading) if (item.user, item.database) == scope]
+    own = [item for item in sessions_of(reading) if (item.user, item.database) == whose]
     idle = [item.state_seconds for item in own if item.state is SessionState.IDLE_IN_TRANSACTION]
     pids = {item.id.pid for item in own}
     mine = [item for item in transactions if item.thread in pids]
     return PoolFigures(
         at=at,
-        limit=limits[0][0],
-        used=max(limits[0][1], 0),
-        free=min(most - used for most, used in limits),
+        limit=limits[0].most,
+        used=limits[0].used,
+        free=min(limit.most - limit.used for limit in limits),
         idle_in_transaction=len(idle),
         oldest_idle_seconds=int(max(idle, default=0)),
         longest_transaction_seconds=int(max((item.seconds for item in mine), default=0)),

@@ -8,21 +8,18 @@ import socket
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pymysql
 from pymysql.cursors import DictCursor
 
+from ultra_recovery.adapters.database.access import APPLICATION_NAME, Access
 from ultra_recovery.adapters.database.encryption import unverified, verified
-from ultra_recovery.apis.database import DatabaseTls
 from ultra_recovery.core.database_errors import FaultClass, fault_of_mysql
 from ultra_recovery.core.database_fault import DatabaseFault, FaultKind
-from ultra_recovery.core.database_request import Place
 
 _T = TypeVar("_T")
-APPLICATION_NAME = "ultra-recovery-job"
-"""What our sessions are called on the server: actions never end them."""
 _RIGHTS = frozenset({1095, 1142, 1143, 1146, 1227, 1370})
 """Something that was not granted, or was never installed; at a login it is the database that is refused."""
 _KINDS = {
@@ -32,22 +29,6 @@ _KINDS = {
     FaultClass.WRONG_NODE: FaultKind.WRONG_NODE,
     FaultClass.OTHER: FaultKind.REFUSED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Who logs in, and how the connection is encrypted.
-
-    Attributes:
-        password: never in a repr, a message or a log.
-        authority: certificates that the server's must be signed by, as PEM; None: any.
-    """
-
-    user: str
-    password: str = field(repr=False)
-    tls: DatabaseTls = field(default_factory=DatabaseTls)
-    server_name: str = ""
-    authority: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +42,8 @@ class Result:
 class MysqlLink:
     """A connection that is never used again after a deadline: what the server was doing then is not known."""
 
-    def __init__(self, place: Place, login: Login, database: str) -> None:
-        self._place = place
-        self._login = login
-        self._database = database
+    def __init__(self, access: Access) -> None:
+        self._access = access
         self._threads = ThreadPoolExecutor(1, "mysql")
         self._connection: pymysql.Connection[Any] | None = None
         self._line: socket.socket | None = None
@@ -115,21 +94,22 @@ class MysqlLink:
             raise DatabaseFault(FaultKind.REFUSED, "the server does not speak MySQL as it should") from None
 
     def _connect(self, within: float) -> None:
-        plain = socket.create_connection((self._place.host, self._place.port), within)
+        plain = socket.create_connection((self._access.host, self._access.port), within)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # A second handle of the same connection: TLS takes the first one over.
         self._line = plain.dup()
         if self._over:
             self._cut()
-        login = self._login
+        access = self._access
         connection: pymysql.Connection[Any] = pymysql.Connection(
             # The connection is there already: the name is only what a certificate must carry.
-            host=login.server_name or self._place.host,
-            user=login.user,
-            password=login.password.encode(),  # type: ignore[arg-type] # text would be sent as Latin-1
-            database=self._database or None,
-            ssl=_encryption(login),
-            ssl_disabled=login.tls.mode == "Disable",
+            host=access.server_name or access.host,
+            user=access.user,
+            # Text would be sent as Latin-1.
+            password=access.password.encode(),
+            database=access.database or None,
+            ssl=_encryption(access),
+            ssl_disabled=access.tls.mode == "Disable",
             charset="utf8mb4",
             autocommit=True,
             program_name=APPLICATION_NAME,
@@ -176,10 +156,10 @@ class MysqlLink:
         return DatabaseFault(kind, row.sentence, str(number) if number else "")
 
 
-def _encryption(login: Login) -> ssl.SSLContext | None:
-    mode = login.tls.mode
+def _encryption(access: Access) -> ssl.SSLContext | None:
+    mode = access.tls.mode
     if mode == "VerifyFull":
-        return verified(login.authority or "", login.server_name)
+        return verified(access.authority or "")
     return unverified() if mode == "Require" else None
 
 

@@ -31,11 +31,12 @@ OF_USER = "SELECT COUNT(*) AS used FROM information_schema.PROCESSLIST WHERE USE
 GRANTS = "SHOW GRANTS"
 LOCK = "SELECT GET_LOCK(%s, 0) AS taken"
 HEARTBEAT = "INSERT INTO recovery.heartbeat (id, at) VALUES (1, NOW(6)) ON DUPLICATE KEY UPDATE at = NOW(6)"
-CLAIM = "INSERT IGNORE INTO recovery.actions (id, at, signals) VALUES (%s, NOW(6), 0)"
-FORGET = "DELETE FROM recovery.actions WHERE at < NOW() - INTERVAL 30 DAY ORDER BY at LIMIT 100"
-SPEND = "UPDATE recovery.actions SET signals = signals + 1 WHERE id = %s AND signals < %s"
+CLAIM = "INSERT IGNORE INTO recovery.action (id, at, signals) VALUES (%s, NOW(6), 0)"
+FORGET = "DELETE FROM recovery.action WHERE at < NOW() - INTERVAL 30 DAY ORDER BY at LIMIT 100"
+SPEND = "UPDATE recovery.action SET signals = signals + 1 WHERE id = %s AND signals < %s"
 SWAP = "SET GLOBAL max_connections = IF(@@GLOBAL.max_connections = %s, %s, @@GLOBAL.max_connections)"
-MEMORY = """SELECT @@GLOBAL.innodb_buffer_pool_size + @@GLOBAL.innodb_log_buffer_size + @@GLOBAL.key_buffer_size AS shared,
+MEMORY = """SELECT
+ @@GLOBAL.innodb_buffer_pool_size + @@GLOBAL.innodb_log_buffer_size + @@GLOBAL.key_buffer_size AS shared,
  @@GLOBAL.sort_buffer_size + @@GLOBAL.join_buffer_size + @@GLOBAL.read_buffer_size + @@GLOBAL.read_rnd_buffer_size
  + @@GLOBAL.thread_stack + 2 * @@GLOBAL.net_buffer_length AS each_one, @@GLOBAL.open_files_limit AS files"""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from ultra_recovery.adapters.database import mysql_queries as sql
-from ultra_recovery.adapters.database.mysql_link import Login, MysqlLink, Result
+from ultra_recovery.adapters.database.access import Access
+from ultra_recovery.adapters.database.mysql_link import MysqlLink, Result
 from ultra_recovery.adapters.database.mysql_reading import MysqlReader
 from ultra_recovery.apis.database import PoolFigures
 from ultra_recovery.core.database_fault import DatabaseFault, FaultKind
@@ -28,17 +29,14 @@ _GONE = frozenset({"1094", "1957"})
 class MysqlServers:
     """Opens sessions on MySQL and MariaDB servers."""
 
-    def __init__(self, clock: Clock, logins: Mapping[Role, Login]) -> None:
+    def __init__(self, access: Callable[[Place, Role, str], Access], clock: Clock) -> None:
+        self._access = access
         self._clock = clock
-        self._logins = logins
 
     async def open(self, place: Place, role: Role, database: str, within: float) -> DatabaseSession:
-        """Log in. A role without credentials is refused without a connection."""
-        login = self._logins.get(role)
-        if login is None:
-            raise DatabaseFault(FaultKind.CREDENTIALS, f"no credentials for the role {role}")
+        """Log in. The acting role names no database: it has rights on none but our own."""
         end = self._clock.boottime() + within
-        link = MysqlLink(place, login, database)
+        link = MysqlLink(self._access(place, role, "" if role is Role.RECOVERY else database))
         try:
             await link.open(within)
             reader = await MysqlReader.start(link, self._clock, max(end - self._clock.boottime(), 0.1))
@@ -70,20 +68,20 @@ class MysqlSession:
         await self._change(sql.HEARTBEAT)
 
     async def missing(self) -> str:
-        """By the grants that the server shows; of those that come through a role nothing is known, so none is missed."""
+        """By the grants that the server shows. What comes through a role is not among them: then nothing is missed."""
         rows = (await self._run(sql.GRANTS)).rows
         return missing_of([str(value) for row in rows for value in row.values()], self._reader.dialect.admin)
 
     async def figures(self, at: datetime, user: str, database: str) -> PoolFigures:
         """The connections of the server, without this one."""
-        limits = [(limit.most, limit.used) for limit in await self.limits(user, database)]
+        limits = await self.limits(user, database)
         try:
             reading, transactions = await self._reader.read()
         except DatabaseFault as fault:
             if fault.kind is not FaultKind.RIGHTS:
                 raise
-            free = min(most - used for most, used in limits)
-            return PoolFigures(at=at, limit=limits[0][0], used=limits[0][1], free=free, blind=True)
+            free = min(limit.most - limit.used for limit in limits)
+            return PoolFigures(at=at, limit=limits[0].most, used=limits[0].used, free=free, blind=True)
         return figures_of(reading, transactions, limits, at, (user, database))
 
     async def limits(self, user: str, database: str) -> Sequence[Limit]:
@@ -101,10 +99,10 @@ class MysqlSession:
         """Take a user-level lock; its name is the same on every server."""
         digest = sha256(name.encode()).hexdigest()[:32]
         row = (await self._run(sql.LOCK, (f"ultra-recovery/{digest}",))).rows[0]
-        return row["taken"] == 1
+        return bool(row["taken"] == 1)
 
     async def claim(self, action: str) -> Claim:
-        """Insert the action into recovery.actions."""
+        """Insert the action into recovery.action."""
         try:
             first = (await self._change(sql.CLAIM, (action,))).changed == 1
             await self._change(sql.FORGET)
@@ -182,11 +180,12 @@ class MysqlSession:
         if self._spent[action] > most:
             return False
         try:
-            return (await self._change(sql.SPEND, (action, most))).changed == 1
+            changed = (await self._change(sql.SPEND, (action, most))).changed
         except DatabaseFault as fault:
             if fault.kind is FaultKind.RIGHTS:
                 return True
             raise
+        return changed == 1
 
     async def _run(self, statement: str, arguments: object = None) -> Result:
         return await self._link.run(statement, arguments, within=CALL)

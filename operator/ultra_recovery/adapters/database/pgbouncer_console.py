@@ -101,7 +101,9 @@ class PgBouncerConsole:
         except DatabaseFault as fault:
             if fault.kind is FaultKind.LOST:
                 raise
-            raise DatabaseFault(FaultKind.RIGHTS, f"{command.split(maxsplit=1)[0]} was refused: {_ADMIN_NEEDED}") from None
+            raise DatabaseFault(
+                FaultKind.RIGHTS, f"{command.split(maxsplit=1)[0]} was refused: {_ADMIN_NEEDED}"
+            ) from None
 
 
 def _quoted(name: str) -> str:
