@@ -1,4 +1,4 @@
-"""The command line: `ultra-recovery operator`, `ultra-recovery api`, `ultra-recovery generate`."""
+"""The command line: `ultra-recovery operator`, `… api`, `… job` and `… generate`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ultra_recovery import __version__
+from ultra_recovery.core.database_request import REQUEST_VARIABLE, SECRETS_FOLDER
 from ultra_recovery.settings import ApiSettings, Settings, SettingsError
 
 
@@ -21,8 +23,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("operator", help="probe, decide and act: what the operator's pod runs")
     commands.add_parser("api", help="serve the recovery API: what the pod's second container runs")
+    job = commands.add_parser("job", help="carry out one action on a database: what the pod of its Job runs")
+    job.add_argument("--secrets", type=Path, default=Path(SECRETS_FOLDER), help="folder with the credentials")
+    job.add_argument("--result", type=Path, default=Path("/dev/termination-log"), help="file that gets the answer")
     commands.add_parser("generate", help="write crds/ and the reference pages from the types", add_help=False)
     options, rest = parser.parse_known_args(arguments)
+    if options.command == "generate" and rest[:1] == ["sql"]:
+        # Imported here: an operator pod has no use for it.
+        from ultra_recovery.generate_sql import main as generate_sql  # noqa: PLC0415
+
+        return generate_sql(rest[1:])
     if options.command == "generate":
         # Imported here: an operator pod has no use for it.
         from ultra_recovery.generate import main as generate  # noqa: PLC0415
@@ -30,7 +40,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return generate(rest)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if options.command == "job":
+        return _job(options.secrets, options.result)
     return _api() if options.command == "api" else _operator()
+
+
+def _job(secrets: Path, result: Path) -> int:
+    # Imported here: only Jobs need what it brings.
+    from ultra_recovery.wiring_job import run_job  # noqa: PLC0415
+
+    return asyncio.run(run_job(os.environ.get(REQUEST_VARIABLE, ""), secrets, result))
 
 
 def _operator() -> int:

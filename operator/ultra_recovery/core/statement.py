@@ -50,7 +50,7 @@ def digest_of(text: str) -> str:
 
 def verb_of(text: str) -> str:
     """The first word of a statement in capitals, or the first two where only both say what it does: CREATE INDEX."""
-    words = [word.upper() for word in _WORD.findall(shape_of(text[:1024]))[:6]]
+    words: list[str] = [str(word).upper() for word in _WORD.findall(shape_of(text[:1024]))[:6]]
     if not words:
         return ""
     if words[0] not in _TWO_WORDS:

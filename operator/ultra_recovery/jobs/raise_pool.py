@@ -11,7 +11,7 @@ from ultra_recovery.core.database_request import Engine, Place
 from ultra_recovery.job_ports import DatabaseSession, PoolerConsole
 from ultra_recovery.jobs.acting import acting, begin
 from ultra_recovery.jobs.pooler_clients import LOGIN, pooler_servers
-from ultra_recovery.jobs.pooler_setting import swap, value_of
+from ultra_recovery.jobs.pooler_setting import noted_swap, swap, value_of
 from ultra_recovery.jobs.work import NothingDone, Work
 
 SIZE = "default_pool_size"
@@ -108,15 +108,12 @@ async def _on(work: Work, place: Place, before: int, after: int) -> int:
         if found is None or found.size != before or await value_of(console, SIZE) != before:
             work.notes.saw(f"pooler {name}: {await _other(console, database, before)}")
             return 0
-        # Noted before it is done: whoever is stopped in between must not say that nothing was changed.
-        earlier, work.notes.changed = work.notes.changed, True
-        now = await swap(console, SIZE, before, after)
+        now = await noted_swap(work.notes, console, SIZE, before, after)
         changed = await console.database(database)
-        if now == after and changed is not None and changed.size == after:
+        if now.done and changed is not None and changed.size == after:
             work.notes.did(f"pooler {name}: {SIZE} {before} → {after}")
             return 1
         await swap(console, SIZE, after, before)
-        work.notes.changed = earlier
         work.notes.saw(f"pooler {name}: {database} has a pool_size of its own in the file, which only its file changes")
     except DatabaseFault as fault:
         work.notes.saw(f"pooler {name}: {fault}")

@@ -5,21 +5,24 @@ It ends nobody's session. A login that was refused is not tried again; a frozen 
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 from ultra_recovery.core.database_fault import DatabaseFault, FaultKind
 from ultra_recovery.core.database_request import Place
 from ultra_recovery.core.reconnect_schedule import pause_after
-from ultra_recovery.job_ports import DatabaseSession, PoolerConsole, Role
+from ultra_recovery.job_ports import DatabaseSession, Role
 from ultra_recovery.jobs.acting import LOGIN, explain, lock, remedy
-from ultra_recovery.jobs.pooler_setting import swap, value_of
+from ultra_recovery.jobs.pooler_memory import name_of, short_memory
 from ultra_recovery.jobs.work import JobFailed, NothingDone, Work
 
-LOGIN_RETRY = "server_login_retry"
-SHORT = 1
-"""Seconds for which a pooler remembers a failed login while it is being mended."""
 MENDING = 10.0
-"""Seconds for a pooler to try its server again."""
+"""Seconds for poolers to reach the server again."""
+HELD = 2.5
+"""Seconds for which poolers are at least kept from remembering failed logins."""
 _LOOK = 0.5
 _PROBE = 3.0
+_FINAL = frozenset({FaultKind.CREDENTIALS, FaultKind.WRONG_NODE, FaultKind.EXHAUSTED})
 
 
 async def reconnect(work: Work) -> str:
@@ -29,11 +32,8 @@ async def reconnect(work: Work) -> str:
         raise ValueError("not this action")
     attempts = await _reach(work)
     said = [f"the server was reached at attempt {attempts}"]
-    broken = [place for place in work.request.poolers if not await _answers(work, place)]
-    if work.request.poolers and not broken:
-        said.append("so was every pooler")
-    if broken:
-        said.append(await _mend_all(work, broken))
+    if work.request.poolers:
+        said.append(await _mend_poolers(work))
     if action.write_check:
         await _write(work)
         said.append("it took a write")
@@ -87,36 +87,55 @@ async def _try(work: Work, place: Place, database: str, within: float = LOGIN) -
     return None
 
 
-async def _answers(work: Work, place: Place) -> bool:
-    """Whether the server can be reached through one replica of the pooler."""
-    fault = await _try(work, place, work.request.pooler_database, _PROBE)
-    if fault is None:
-        return True
-    name = place.pod or f"{place.host}:{place.port}"
-    work.notes.saw(f"through pooler {name}: {fault.kind}")
-    if fault.kind in {FaultKind.CREDENTIALS, FaultKind.WRONG_NODE, FaultKind.EXHAUSTED}:
-        # A shorter memory would only repeat a login that is refused for good reasons.
-        raise JobFailed(f"through pooler {name}: {explain(fault)}")
-    return False
-
-
-async def _mend_all(work: Work, broken: list[Place]) -> str:
-    """Mend every replica that still refuses; what came of it.
+async def _answer_through(work: Work, places: Sequence[Place]) -> list[Place]:
+    """The replicas through which the server cannot be reached.
 
     Raises:
-        JobFailed: at least one could not be mended.
+        JobFailed: a login was refused there: to repeat it is what a shorter memory would do.
+    """
+    faults = await asyncio.gather(*(_try(work, place, work.request.pooler_database, _PROBE) for place in places))
+    for place, fault in zip(places, faults, strict=True):
+        if fault is not None and fault.kind in _FINAL:
+            raise JobFailed(f"through pooler {name_of(place)}: {explain(fault)}")
+    return [place for place, fault in zip(places, faults, strict=True) if fault is not None]
+
+
+async def _mend_poolers(work: Work) -> str:
+    """Let every replica forget failed logins, and see that the server is reached through all; what came of it.
+
+    Raises:
+        JobFailed: it is not reached through at least one.
         NothingDone: another Job is at it.
     """
+    places = work.request.poolers
+    refusing = await _answer_through(work, places)
+    for place in refusing:
+        work.notes.saw(f"through pooler {name_of(place)}: not reached")
     guard = await _guard(work)
     try:
-        mended = [place for place in broken if await _mend(work, place)]
+        async with short_memory(work, places) as short:
+            refusing = await _wait_for(work, refusing, short)
     finally:
         if guard is not None:
             await guard.close()
-    if len(mended) < len(broken):
-        message = f"{len(broken) - len(mended)} of {len(broken)} poolers still do not reach the server, which is there"
+    if refusing:
+        message = f"through {len(refusing)} of {len(places)} poolers the server is not reached, although it is there"
         raise JobFailed(f"{message}: {'; '.join(work.notes.measures[-4:])}")
-    return f"{len(mended)} poolers that still refused were mended"
+    mended = f", and {len(short)} of them forgot failed logins" if short else ""
+    return f"through every pooler, too{mended}"
+
+
+async def _wait_for(work: Work, refusing: list[Place], short: Sequence[Place]) -> list[Place]:
+    """Ask through poolers until they reach the server, or patience ends; those that still do not.
+
+    Where nobody is refused the short memory is kept for a moment: clients of the application come within it.
+    """
+    begin = work.clock.boottime()
+    end = min(begin + MENDING, work.until - _PROBE)
+    while short and (refusing or work.clock.boottime() < begin + HELD) and work.clock.boottime() < end:
+        await work.clock.sleep(_LOOK)
+        refusing = await _answer_through(work, refusing)
+    return refusing
 
 
 async def _guard(work: Work) -> DatabaseSession | None:
@@ -135,66 +154,6 @@ async def _guard(work: Work) -> DatabaseSession | None:
             raise
         return session
     return None
-
-
-async def _mend(work: Work, place: Place) -> bool:
-    """Let one replica forget a failed login soon, ask through it until it works, and set its memory as it was."""
-    name = place.pod or f"{place.host}:{place.port}"
-    try:
-        console = await work.poolers.open(place, min(_PROBE, work.left))
-    except DatabaseFault as fault:
-        work.notes.saw(f"console of pooler {name}: {fault}")
-        return False
-    try:
-        return await _mend_by(work, console, place, name)
-    except DatabaseFault as fault:
-        work.notes.saw(f"console of pooler {name}: {fault}")
-        return False
-    finally:
-        await console.close()
-
-
-async def _mend_by(work: Work, console: PoolerConsole, place: Place, name: str) -> bool:
-    database = await console.database(work.request.pooler_database)
-    if database is not None and database.paused:
-        work.notes.saw(f"pooler {name}: somebody paused {work.request.pooler_database}; only they know when to resume")
-        return False
-    present = await value_of(console, LOGIN_RETRY)
-    before = work.request.size_before if work.request.size_before is not None else present
-    if before <= SHORT or present not in {before, SHORT}:
-        work.notes.saw(f"pooler {name}: {LOGIN_RETRY} is {present}, which was left alone")
-        return await _wait_for(work, place)
-    try:
-        # SHORT is there already where an earlier pod of this Job was killed: it is set back all the same.
-        work.notes.did(f"pooler {name}: {LOGIN_RETRY} {before} → {SHORT}")
-        await swap(console, LOGIN_RETRY, before, SHORT)
-        return await _wait_for(work, place)
-    finally:
-        work.notes.saw(f"pooler {name}: {LOGIN_RETRY} {await _set_back(work, console, place, before)} again")
-
-
-async def _set_back(work: Work, console: PoolerConsole, place: Place, before: int) -> int:
-    """The old value again, over another connection if this one was lost meanwhile."""
-    try:
-        return await swap(console, LOGIN_RETRY, SHORT, before)
-    except DatabaseFault:
-        second = await work.poolers.open(place, _PROBE)
-        try:
-            return await swap(second, LOGIN_RETRY, SHORT, before)
-        finally:
-            await second.close()
-
-
-async def _wait_for(work: Work, place: Place) -> bool:
-    """Ask through a replica until it reaches the server, or patience ends."""
-    end = min(work.clock.boottime() + MENDING, work.until - _PROBE)
-    while True:
-        fault = await _try(work, place, work.request.pooler_database, _PROBE)
-        if fault is None:
-            return True
-        if fault.kind is FaultKind.CREDENTIALS or work.clock.boottime() >= end:
-            return False
-        await work.clock.sleep(_LOOK)
 
 
 async def _write(work: Work) -> None:

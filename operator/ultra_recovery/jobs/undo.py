@@ -6,9 +6,9 @@ from ultra_recovery.core.database_fault import DatabaseFault
 from ultra_recovery.core.database_request import Engine, Part, Place
 from ultra_recovery.jobs.acting import open_acting
 from ultra_recovery.jobs.pooler_clients import LOGIN
+from ultra_recovery.jobs.pooler_memory import LOGIN_RETRY
 from ultra_recovery.jobs.pooler_setting import swap
 from ultra_recovery.jobs.raise_pool import SIZE
-from ultra_recovery.jobs.reconnect import LOGIN_RETRY
 from ultra_recovery.jobs.work import JobFailed, NothingDone, Work
 
 _TRIES = 5
@@ -88,8 +88,8 @@ async def _undo_one(work: Work, place: Place, name: str, before: int, after: int
         return None
     try:
         now = await swap(console, name, after, before)
-        if now != before:
-            work.notes.saw(f"pooler {where}: {name} is {now}, which somebody else set; it was left alone")
+        if not now.done:
+            work.notes.saw(f"pooler {where}: {name} is {now.value}, not {after}; it was left alone")
             return False
         work.notes.did(f"pooler {where}: {name} {after} → {before}")
         if name == SIZE:

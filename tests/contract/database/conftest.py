@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pymysql
 import pytest
 
+from tests.contract.database.job_bench import JobBench, install
 from tests.contract.database.servers import Server, find_binary, mariadb, pgbouncer, postgres
 from tests.contract.http_stage import LoopbackPolicy
 from tests.unit.adapters.scene import Scene
@@ -22,7 +24,12 @@ from ultra_recovery.adapters.memory.secrets import MemorySecrets
 from ultra_recovery.apis.database import MysqlTarget, PostgresTarget
 from ultra_recovery.core.probe import ProbeResult
 
-PROGRAMMES = {"pg": ("initdb", "postgres", "openssl"), "maria": ("mariadb-install-db", "mariadbd", "openssl")}
+POSTGRES = ("initdb", "postgres", "openssl")
+PROGRAMMES = {
+    "pg": POSTGRES,
+    "pg_with_ours": (*POSTGRES, "psql"),
+    "maria": ("mariadb-install-db", "mariadbd", "openssl"),
+}
 LONG = 20.0
 
 
@@ -54,6 +61,19 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def pg() -> Iterator[Server]:
     with postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def pg_with_ours() -> Iterator[Server]:
+    """With the roles and functions that Jobs need, and an application named orders."""
+    with postgres() as server:
+        install(server)
+        yield server
+
+
+@pytest.fixture
+def jobs(pg_with_ours: Server, tmp_path: Path) -> JobBench:
+    return JobBench(pg_with_ours, tmp_path)
 
 
 @pytest.fixture(scope="module")

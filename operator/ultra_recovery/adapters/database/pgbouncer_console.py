@@ -99,11 +99,10 @@ class PgBouncerConsole:
         try:
             await self._line.ask(command)
         except DatabaseFault as fault:
-            if fault.kind is FaultKind.LOST:
+            if not fault.code:
                 raise
-            raise DatabaseFault(
-                FaultKind.RIGHTS, f"{command.split(maxsplit=1)[0]} was refused: {_ADMIN_NEEDED}"
-            ) from None
+            word = command.partition(" ")[0]
+            raise DatabaseFault(FaultKind.RIGHTS, f"{word} was refused: {_ADMIN_NEEDED}") from None
 
 
 def _quoted(name: str) -> str:
