@@ -54,6 +54,7 @@ bench: $(READY) ## Measure the recovery API beside a bare FastAPI route
 
 .PHONY: test
 test: lint ## Everything: lint, then all tests on a cluster, made for them if there is none
+	@scripts/database-servers
 	@$(CLUSTER) run -- $(BIN)/pytest tests e2e $(ARGS)
 
 .PHONY: drill

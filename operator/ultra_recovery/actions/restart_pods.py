@@ -6,18 +6,21 @@ history stays what the user made it. A pod in CrashLoopBackOff is never chosen: 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from ultra_recovery.actions.performer import Errand, Toolbox
 from ultra_recovery.apis.action import Action
 from ultra_recovery.apis.meta import EXCLUDE_LABEL
-from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus
+from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus, StepStatus
 from ultra_recovery.core.action import EffectClass, Proposal, Settlement, Sighting, StepView, Traits
+from ultra_recovery.core.database_request import offenders_of
 from ultra_recovery.core.errors import Conflict, NotFound
 from ultra_recovery.core.health import PodHealth, judge_pod
 from ultra_recovery.core.objects import Key, Kind, Pod
 from ultra_recovery.core.step_gates import ActionClass
 
+_LATEST = datetime.max.replace(tzinfo=UTC)
 EVICT = "Evict"
 _TRAITS = Traits(ActionClass.DISRUPTIVE, EffectClass.GUARDED)
 
@@ -33,6 +36,8 @@ class RestartPodsAction:
     def propose(self, view: StepView) -> Proposal | None:
         """The next pod: those that are not Ready first, then by name."""
         evicted = {effect.id for effect in view.step.effects}
+        if evicted and _is_offending(view):
+            return None
         candidates = [pod for pod in self._wanted(view) if pod.meta.uid not in evicted and not pod.meta.deleting]
         if not candidates:
             return None
@@ -51,6 +56,9 @@ class RestartPodsAction:
         if restart.pods == "Unhealthy":
             unhealthy = frozenset[str]().union(*(signal.pods for signal in view.signals))
             return [pod for pod in pods if pod.meta.uid in unhealthy]
+        if _is_offending(view):
+            pod = worst_offender(view, pods)
+            return [pod] if pod is not None and self._is_helped(pod, view) else []
         return [pod for pod in pods if self._is_old(pod, view) and self._is_helped(pod, view)]
 
     @staticmethod
@@ -114,3 +122,35 @@ class RestartPodsAction:
         except Conflict as error:
             return Sighting(gone, message=str(error))
         return Sighting(EffectOutcome.EVICTED)
+
+
+def _is_offending(view: StepView) -> bool:
+    return view.action.restart_pods is not None and view.action.restart_pods.pods == "Offending"
+
+
+def worst_offender(view: StepView, pods: Sequence[Pod]) -> Pod | None:
+    """The pod that held most of the sessions at fault, as the last database step of this run saw them.
+
+    A pod that came after that step may have the address of one that is gone: it is not meant. Addresses of others, such
+    as a pooler's, are not the target's business.
+    """
+    step = _last_database_step(view)
+    if step is None:
+        return None
+    counts, until = offenders_of(step.evidence), step.pods_until or _LATEST
+    held = [(max((counts.get(address, 0) for address in pod.ips), default=0), pod) for pod in pods]
+    guilty = [
+        (count, pod)
+        for count, pod in held
+        if count and (pod.meta.created_at is None or pod.meta.created_at <= until) and not pod.meta.deleting
+    ]
+    return min(guilty, key=lambda item: (-item[0], item[1].meta.key.name))[1] if guilty else None
+
+
+def _last_database_step(view: StepView) -> StepStatus | None:
+    """The latest step on a database before this one that left evidence."""
+    plan = view.run.status.plan
+    actions = {rung.name: rung.action for rung in plan.ladder} if plan is not None else {}
+    earlier = [step for step in view.run.status.steps if step.name != view.step.name and step.evidence]
+    on_databases = [step for step in earlier if step.name in actions and actions[step.name].database is not None]
+    return on_databases[-1] if on_databases else None

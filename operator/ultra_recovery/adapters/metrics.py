@@ -50,9 +50,18 @@ SERIES = (
     Series(
         "recovery_probes_total",
         _C,
-        "Probes; target_kind is http, tcp, prometheus, workload or unknown.",
+        "Probes; target_kind is http, tcp, prometheus, workload, postgres, mysql or unknown.",
         (*_BREAKER, "outcome", "target_kind"),
     ),
+    Series(
+        "recovery_pool_connections",
+        _G,
+        "Connections of a database by state: used, free, idle_in_transaction, waiting or blocked; none while unknown.",
+        (*_BREAKER, "state"),
+    ),
+    Series("recovery_pool_limit", _G, "Connections that a database accepts from the application.", _BREAKER),
+    Series("recovery_pool_longest_transaction_seconds", _G, "Age of the oldest open transaction.", _BREAKER),
+    Series("recovery_pool_longest_query_seconds", _G, "How long the longest statement has been running.", _BREAKER),
     Series("recovery_probe_duration_seconds", _H, "Time that probes took.", ("target_kind",), SHORT),
     Series(
         "recovery_decisions_total",
@@ -80,6 +89,14 @@ SERIES = (
 )
 
 _COMPLETED = frozenset(phase for phase in RunPhase if phase.completed)
+_DATABASES = frozenset({"postgres", "mysql"})
+_POOL_STATES = ("used", "free", "idle_in_transaction", "waiting", "blocked")
+_POOL_SERIES = {
+    "limit": "recovery_pool_limit",
+    "longest_transaction": "recovery_pool_longest_transaction_seconds",
+    "longest_query": "recovery_pool_longest_query_seconds",
+}
+_POOL_METRICS = ("recovery_pool_connections", *_POOL_SERIES.values())
 _OWNERS = {Kind.BREAKER: "breaker", Kind.POLICY: "policy"}
 
 
@@ -176,6 +193,19 @@ class MetricsSink:
     def _probe(self, notice: Notice) -> None:
         self._record("recovery_probes_total", notice.labels)
         self._record("recovery_probe_duration_seconds", notice.labels, notice.values.get("duration"))
+        if notice.labels.get("target_kind") in _DATABASES:
+            self._pool(notice)
+
+    def _pool(self, notice: Notice) -> None:
+        """The newest figures take the place of the old ones; what is not known now is shown as nothing."""
+        breaker = {name: notice.labels.get(name, "") for name in _BREAKER}
+        for name in _POOL_METRICS:
+            self._metrics[name].remove_by_labels(breaker)
+        for state in _POOL_STATES:
+            labels = {**breaker, "state": state}
+            self._record("recovery_pool_connections", labels, notice.values.get(f"pool_{state}"))
+        for part, name in _POOL_SERIES.items():
+            self._record(name, breaker, notice.values.get(f"pool_{part}"))
 
     def _decision(self, notice: Notice) -> None:
         # A reset by annotation is told as a decision, too, but decides nothing.
@@ -213,3 +243,6 @@ class MetricsSink:
 
     def _leadership(self, notice: Notice) -> None:
         self._record("leader_election_master_status", notice.labels, notice.values.get("leader"))
+        if not notice.values.get("leader"):
+            for name in _POOL_METRICS:
+                self._metrics[name].clear()

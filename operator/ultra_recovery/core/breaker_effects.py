@@ -122,7 +122,7 @@ def open(context: Context) -> Snapshot:
     """Open until now + open duration."""
     failures = context.snapshot.failures + 1
     message = f"{failures} failures in a row, the last: {context.message}"
-    opened = enter(context, BreakerState.OPEN, Reason.PROBE_FAILED, message)
+    opened = enter(context, BreakerState.OPEN, _why(context, Reason.PROBE_FAILED), message)
     duration = open_duration(context.spec, opened.reopen_count, context.happening.jitter)
     return replace(opened, failures=failures, trial_at=context.now + duration)
 
@@ -149,7 +149,23 @@ def _open_by_rate(context: Context, reason: Reason) -> Snapshot:
 
 def record_failure(context: Context) -> Snapshot:
     """Recorded."""
-    return replace(context.snapshot, failures=context.snapshot.failures + 1, message=context.message)
+    failures, reason = context.snapshot.failures + 1, _why_still(context)
+    return replace(context.snapshot, failures=failures, reason=reason, message=context.message)
+
+
+_TELLING = frozenset({Reason.EXHAUSTED, Reason.WRONG_NODE})
+"""Failures of a server that is there: the breaker tells them apart from those of one that is not."""
+
+
+def _why(context: Context, usual: Reason) -> Reason:
+    result = context.happening.result
+    return result.reason if result is not None and result.reason in _TELLING else usual
+
+
+def _why_still(context: Context) -> Reason:
+    """Why the breaker is Open now: a server that was full and is dead now must not count as full any more."""
+    known = context.snapshot.reason
+    return _why(context, Reason.PROBE_FAILED if known in _TELLING else known)
 
 
 def record_success(context: Context) -> Snapshot:
@@ -185,7 +201,7 @@ def close(context: Context) -> Snapshot:
 def reopen(context: Context) -> Snapshot:
     """Add 1 to reopenCount; open duration doubled, at most openMax."""
     count = context.snapshot.reopen_count + 1
-    opened = enter(context, BreakerState.OPEN, Reason.TRIAL_FAILED, f"trial failed: {context.message}")
+    opened = enter(context, BreakerState.OPEN, _why(context, Reason.TRIAL_FAILED), f"trial failed: {context.message}")
     duration = open_duration(context.spec, count, context.happening.jitter)
     return replace(opened, failures=1, reopen_count=count, trial_at=context.now + duration)
 
@@ -208,4 +224,5 @@ def reset(context: Context) -> Snapshot:
     reason = Reason.TARGET_CHANGED if changed else Reason.RESET
     message = "spec.target was changed" if changed else "reset by annotation"
     closed = enter(context, BreakerState.CLOSED, reason, message)
-    return replace(closed, reopen_count=0, unconfirmed=True, confirming=True, last=None, good_since=None)
+    pool = None if changed else closed.pool
+    return replace(closed, reopen_count=0, unconfirmed=True, confirming=True, last=None, good_since=None, pool=pool)

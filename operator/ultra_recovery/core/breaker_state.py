@@ -12,6 +12,7 @@ from ultra_recovery.apis.database import PoolFigures
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.breaker_window import Call, record_call
 from ultra_recovery.core.override import Override
+from ultra_recovery.core.pool_figures import keep
 from ultra_recovery.core.probe import Outcome, ProbeResult
 from ultra_recovery.core.reports import Reports, read_reports
 
@@ -188,7 +189,7 @@ def observe(snapshot: Snapshot, happening: Happening, spec: CircuitBreakerSpec, 
     result = happening.result
     if result is None:
         return snapshot
-    noted = _turn_clock(snapshot, result, now)
+    noted = replace(_turn_clock(snapshot, result, now), pool=keep(snapshot.pool, result.figures))
     if result.outcome is Outcome.NEUTRAL:
         return replace(noted, last=result)
     good_since = (snapshot.good_since or result.started_at) if result.outcome is Outcome.SUCCESS else None

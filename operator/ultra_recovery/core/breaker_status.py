@@ -24,9 +24,11 @@ from ultra_recovery.core.breaker_window import figures
 from ultra_recovery.core.conditions import Wanted
 from ultra_recovery.core.naming import target_digest
 from ultra_recovery.core.override import Override
+from ultra_recovery.core.pool_figures import to_write
 from ultra_recovery.core.probe import Outcome, ProbeResult
 
 _KNOWN_REASONS = {reason.value: reason for reason in Reason}
+_PROBED = (Reason.PROBE_SUCCEEDED, Reason.PROBE_FAILED, Reason.EXHAUSTED, Reason.WRONG_NODE)
 _MAX_MESSAGE, _MAX_TARGET = 512, 300
 
 
@@ -68,6 +70,7 @@ def restore(status: CircuitBreakerStatus, now: datetime) -> Snapshot | None:
         changed_at=now,
         override=_restore_override(status),
         shadow=_restore_shadow(status.would_be, now),
+        pool=status.pool,
     )
 
 
@@ -139,6 +142,7 @@ def status_of(
         override=_override_status(snapshot.override),
         would_be=_would_be(snapshot.shadow),
         window=_window_status(snapshot, spec, old, now),
+        pool=to_write(snapshot.pool, old.pool),
         reporters=old.reporters,
         trial=old.trial if old.epoch == snapshot.epoch else None,
         last_handled_reset_at=handled[-1] if handled else None,
@@ -220,14 +224,14 @@ def _target_healthy(snapshot: Snapshot, record: BreakerRecord, old: Sequence[Con
         return _reported_healthy(last)
     if last is None:
         known = next((item for item in old if item.type == ConditionType.TARGET_HEALTHY), None)
-        probed = known is not None and known.reason in (Reason.PROBE_SUCCEEDED, Reason.PROBE_FAILED)
+        probed = known is not None and known.reason in _PROBED
         if known is not None and probed and not snapshot.unconfirmed:
             return Wanted(ConditionType.TARGET_HEALTHY, known.status, _KNOWN_REASONS[known.reason], known.message)
         return Wanted(ConditionType.TARGET_HEALTHY, "Unknown", Reason.INITIAL, "not probed yet")
     if last.outcome is Outcome.SUCCESS:
         return Wanted(ConditionType.TARGET_HEALTHY, "True", Reason.PROBE_SUCCEEDED, "the last probe succeeded")
     if last.outcome is Outcome.FAILURE:
-        return Wanted(ConditionType.TARGET_HEALTHY, "False", Reason.PROBE_FAILED, last.message)
+        return Wanted(ConditionType.TARGET_HEALTHY, "False", last.reason, last.message)
     return Wanted(ConditionType.TARGET_HEALTHY, "Unknown", last.reason, last.message)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -12,6 +12,7 @@ from ultra_recovery.apis.trigger import PodUnhealthyReason, PodUnhealthyTrigger,
 from ultra_recovery.core.breaker_state import Snapshot
 from ultra_recovery.core.health import PodHealth, PodHistory, grace_ends, judge_pod, trouble_since
 from ultra_recovery.core.objects import Pod
+from ultra_recovery.core.pool_trouble import PoolHistory
 from ultra_recovery.core.probe import Outcome
 from ultra_recovery.core.target import TargetFacts
 
@@ -39,6 +40,7 @@ class Signal:
         fires_at: when a PENDING signal will fire.
         fresh_at: when the latest observation behind this was made.
         pods: UIDs of the pods that are unhealthy for long enough.
+        database: the breaker whose figures say so.
         look_at: when the passing of time alone may make trouble of a pod.
         muted: a person's override keeps it from saying anything.
     """
@@ -53,6 +55,7 @@ class Signal:
     pods: frozenset[str] = frozenset()
     muted: bool = False
     look_at: datetime | None = None
+    database: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Observed:
     Attributes:
         breakers: snapshots by name; a breaker that is missing or was never probed by this process is None or absent.
         pods: pods of the target; `histories` has what is remembered of each, by UID.
+        pools: what is remembered for each databasePool trigger, by the trigger's name.
         target_known: whether the target itself could be read: without it pods say nothing.
     """
 
@@ -69,6 +73,7 @@ class Observed:
     pods: Sequence[Pod]
     histories: Mapping[str, PodHistory]
     target_known: bool = True
+    pools: Mapping[str, PoolHistory] = field(default_factory=dict)
 
 
 def read_signals(triggers: Sequence[Trigger], observed: Observed, now: datetime) -> tuple[Signal, ...]:
@@ -81,6 +86,8 @@ def _read(trigger: Trigger, observed: Observed, now: datetime) -> Signal:
         return _circuit_open(trigger, trigger.circuit_open.breaker, observed, now)
     if trigger.pod_unhealthy is not None:
         return _pod_unhealthy(trigger, trigger.pod_unhealthy, observed, now)
+    if trigger.database_pool is not None:
+        return _database_pool(trigger, trigger.database_pool.breaker, observed)
     if trigger.error_reported is not None:
         # Reports are runs of their own; as a signal of an incident the trigger says nothing.
         return Signal(trigger.name, SignalState.CLEAR, "errors are counted when they are reported", good_since=now)
@@ -106,6 +113,23 @@ def _circuit_open(trigger: Trigger, breaker: str, observed: Observed, now: datet
         return Signal(trigger.name, SignalState.NEITHER, message, good_since=good_since, fresh_at=fresh_at)
     message = f"breaker {breaker} is Closed"
     return Signal(trigger.name, SignalState.CLEAR, message, good_since=good_since, fresh_at=fresh_at)
+
+
+def _database_pool(trigger: Trigger, breaker: str, observed: Observed) -> Signal:
+    snapshot, history = observed.breakers.get(breaker), observed.pools.get(trigger.name)
+    if snapshot is None or history is None:
+        return Signal(trigger.name, SignalState.UNKNOWN, f"nothing is known of breaker {breaker} yet")
+    good, fresh, message = history.good_since, history.seen_at, f"database {breaker}: {history.look.message}"
+    if snapshot.override is not None:
+        message = f"breaker {breaker} neither fires nor clears: {snapshot.override.sentence}"
+        return Signal(trigger.name, SignalState.NEITHER, message, good_since=good, fresh_at=fresh, muted=True)
+    if history.look.bad is None:
+        state = SignalState.NEITHER if history.look.failed else SignalState.UNKNOWN
+        return Signal(trigger.name, state, message, fresh_at=fresh)
+    if history.look.bad:
+        state = SignalState.FIRING if history.held(trigger.hold) else SignalState.PENDING
+        return Signal(trigger.name, state, message, history.bad_since, fresh_at=fresh, database=breaker)
+    return Signal(trigger.name, SignalState.CLEAR, message, good_since=good, fresh_at=fresh)
 
 
 def _pod_unhealthy(trigger: Trigger, spec: PodUnhealthyTrigger, observed: Observed, now: datetime) -> Signal:

@@ -10,6 +10,7 @@ from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.breaker_state import Event, Transition
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Breaker, Key
+from ultra_recovery.core.pool_figures import gauges_of
 from ultra_recovery.core.probe import Outcome, ProbeResult
 from ultra_recovery.core.resets import MAX_VALUE
 
@@ -77,9 +78,8 @@ def of_probe(key: Key, uid: str, spec: CircuitBreakerSpec, result: ProbeResult) 
         "target_kind": spec.target.kind,
     }
     duration = (result.finished_at - result.started_at).total_seconds()
-    return Notice(
-        Topic.BREAKER_PROBE, key, uid, reason, result.message, event=False, labels=labels, values={"duration": duration}
-    )
+    values = {"duration": duration, **gauges_of(result.figures)}
+    return Notice(Topic.BREAKER_PROBE, key, uid, reason, result.message, event=False, labels=labels, values=values)
 
 
 def of_problem(item: Breaker, reason: Reason, message: str) -> Notice:

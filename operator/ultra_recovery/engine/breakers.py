@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
@@ -26,10 +26,12 @@ from ultra_recovery.core.cadence import next_probe_at
 from ultra_recovery.core.naming import target_digest
 from ultra_recovery.core.objects import Breaker, Key, Kind
 from ultra_recovery.core.override import differs, is_over, wanted_override
+from ultra_recovery.core.pool_figures import essence
 from ultra_recovery.core.probe import Outcome, ProbeResult
 from ultra_recovery.core.reports import read_reports
 from ultra_recovery.core.resets import read_reset
 from ultra_recovery.engine import breaker_notices as notices
+from ultra_recovery.engine.attention import Attention
 from ultra_recovery.engine.breaker_runtime import Runtime
 from ultra_recovery.engine.breaker_writing import write_over_reports
 from ultra_recovery.engine.queue import WorkQueue
@@ -46,7 +48,8 @@ _ANEW = frozenset({Event.RESET, Event.TARGET_CHANGED, Event.OVERRIDE, Event.OVER
 def _told(snapshot: Snapshot) -> tuple[object, ...]:
     """What signals are read from."""
     last = snapshot.last.outcome if snapshot.last is not None else None
-    return snapshot.state, snapshot.epoch, snapshot.unconfirmed, snapshot.good_since, last, snapshot.override
+    pool = (snapshot.last.reason, essence(snapshot.last.figures)) if snapshot.last is not None else None
+    return snapshot.state, snapshot.epoch, snapshot.unconfirmed, snapshot.good_since, last, snapshot.override, pool
 
 
 def _nobody(key: Key) -> None:
@@ -63,7 +66,7 @@ class Breakers:
         self._clock = clock
         self._random = random
         self._runtimes: dict[Key, Runtime] = {}
-        self._watchers: dict[Key, set[str]] = defaultdict(set)
+        self._attention = Attention()
         self._verified: dict[Key, datetime] = {}
         self._probes: set[asyncio.Task[None]] = set()
         self.queue = WorkQueue("breakers", self.look, clock)
@@ -81,14 +84,19 @@ class Breakers:
 
     def watch(self, key: Key, run: str, *, wanted: bool) -> None:
         """Probe at trialInterval for as long as a run verifies against this breaker."""
-        watchers = self._watchers[key]
-        if wanted and run not in watchers:
-            watchers.add(run)
+        if self._attention.watch(key, run, wanted=wanted):
             self._hurry(key)
-        elif not wanted:
-            watchers.discard(run)
-        if not watchers:
-            del self._watchers[key]
+
+    def attend(self, policy: Key, names: AbstractSet[str]) -> None:
+        """Probe at retryInterval, and tell of every probe, while a condition of the policy holds that figures show."""
+        fresh = self._attention.attend(policy, {Key(Kind.BREAKER, policy.namespace, name) for name in names})
+        for key in fresh:
+            runtime = self._runtimes.get(key)
+            spec = getattr(self._table.get(key), "spec", None)
+            if runtime is not None and isinstance(spec, CircuitBreakerSpec):
+                due = next_probe_at(runtime.snapshot, spec, runtime.probed_at, watched=False, attended=True)
+                runtime.due = min(runtime.due, due)
+                self.queue.add(key)
 
     def recovery_verified(self, key: Key, at: datetime) -> None:
         """A recovery was verified by fresh probes at this moment: a breaker that is Open since before begins its trial.
@@ -110,7 +118,7 @@ class Breakers:
         for task in self._probes:
             task.cancel()
         self._runtimes.clear()
-        self._watchers.clear()
+        self._attention.forget()
         self._verified.clear()
 
     def _hurry(self, key: Key) -> None:
@@ -132,10 +140,10 @@ class Breakers:
             return None
         runtime = self._runtime(item, item.spec, now)
         self._apply(runtime, item, item.spec, now)
-        watched = bool(self._watchers.get(key))
         if runtime.snapshot.probed and runtime.due <= now and not runtime.probing:
             self._send_probe(key, item.spec, runtime)
-            runtime.due = next_probe_at(runtime.snapshot, item.spec, now, watched=watched)
+            watched, attended = self._attention.watched(key), self._attention.attended(key)
+            runtime.due = next_probe_at(runtime.snapshot, item.spec, now, watched=watched, attended=attended)
         rest = await self._write(item, item.spec, runtime, now)
         moment = runtime.next_moment(rest)
         return max((moment - now).total_seconds(), 0.01) if moment is not None else None
@@ -261,7 +269,8 @@ class Breakers:
     def _publish(self, key: Key, runtime: Runtime, snapshot: Snapshot) -> None:
         before, runtime.published = runtime.published, snapshot
         # Policies need not look again at every probe of a healthy target; a run that verifies must.
-        if before is None or _told(before) != _told(snapshot) or self._watchers.get(key):
+        heard = self._attention.watched(key) or self._attention.attended(key)
+        if before is None or _told(before) != _told(snapshot) or heard:
             self.on_change(key)
 
     async def _refuse(self, item: Breaker, now: datetime) -> None:

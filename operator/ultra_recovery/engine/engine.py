@@ -119,6 +119,7 @@ class Engine:
         """Everything a leader does, until cancelled. Nothing is remembered from an earlier term."""
         self._breakers.forget()
         self._runs.forget()
+        self._gatherer.forget()
         self._tell_leading(term, leads=True)
         try:
             await self._sync_until_done()

@@ -18,11 +18,12 @@ from ultra_recovery.core.facts import DependencyFacts, PolicyFacts, RunFacts
 from ultra_recovery.core.health import PodHistory, observe_pod, pods_of
 from ultra_recovery.core.objects import Key, Kind, Pod, Policy, Run, Workload
 from ultra_recovery.core.refusal import Refusal
-from ultra_recovery.core.signals import Observed, Signal, is_quiet, read_health, read_signals
+from ultra_recovery.core.signals import Observed, Signal, SignalState, is_quiet, read_health, read_signals
 from ultra_recovery.core.target import TargetFacts
 from ultra_recovery.engine.breakers import Breakers
 from ultra_recovery.engine.ledger import Ledger
 from ultra_recovery.engine.policy_problems import find_problem
+from ultra_recovery.engine.pool_memory import PoolMemory
 from ultra_recovery.engine.rails import Claimant, RailsReader
 from ultra_recovery.engine.table import Table
 from ultra_recovery.engine.target_lease import Claim
@@ -58,6 +59,7 @@ class Gatherer:
         self._rails = rails
         self._clock = clock
         self._histories: dict[tuple[str, timedelta], PodHistory] = {}
+        self._pools = PoolMemory()
 
     def policy(self, policy: Policy, spec: RecoveryPolicySpec, *, run: str = "") -> PolicyFacts:
         """The facts of one policy.
@@ -141,11 +143,13 @@ class Gatherer:
         found: list[Signal] = []
         for trigger in triggers:
             grace = trigger.pod_unhealthy.startup_grace if trigger.pod_unhealthy else _DEFAULT_GRACE
+            snapshots = self._snapshots(namespace, trigger)
             observed = Observed(
-                breakers=self._snapshots(namespace, trigger),
+                breakers=snapshots,
                 pods=target.pods,
                 histories=self._observe(target.pods, grace) if trigger.pod_unhealthy else {},
                 target_known=target.workload is not None,
+                pools=self._pools.observe(namespace, trigger, snapshots),
             )
             found += read_signals([trigger], observed, now)
         return tuple(found)
@@ -154,6 +158,15 @@ class Gatherer:
         """A pod is gone for good."""
         for key in [key for key in self._histories if key[0] == uid]:
             del self._histories[key]
+
+    def attend(self, policy: Key, signals: Sequence[Signal]) -> None:
+        """Have the databases probed more often whose trouble is shown by figures, for as long as it is there."""
+        loud = (SignalState.PENDING, SignalState.FIRING)
+        self._breakers.attend(policy, {item.database for item in signals if item.database and item.state in loud})
+
+    def forget(self) -> None:
+        """Forget what earlier probes of databases said: nobody may have probed meanwhile."""
+        self._pools.forget()
 
     def _run_signals(
         self, run: Run, target: TargetFacts, dependencies: Sequence[Dependency], now: datetime

@@ -68,6 +68,7 @@ class Policies:
         """Look at one policy; seconds to the next look."""
         policy = self._table.get(key)
         if not isinstance(policy, Policy) or policy.meta.deleting:
+            self._gatherer.attend(key, ())
             return None
         now = self._clock.now()
         spec = policy.spec
@@ -76,6 +77,7 @@ class Policies:
             return None
         policy, request = self._take_reset(policy, now)
         facts = self._gatherer.policy(policy, spec)
+        self._gatherer.attend(key, facts.signals)
         decision = decide(facts, first_class(spec), now)
         if decision.kind is not DecisionKind.START_RUN:
             told = await self._record(key, facts, decision, request, now)

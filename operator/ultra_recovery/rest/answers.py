@@ -109,7 +109,7 @@ class StartedRun(Answer):
 class TriggerAnswer(Answer):
     """The runs that were started or joined, one per policy."""
 
-    error_type: str
+    error_type: str = Field(description="What was reported; empty when databases are to be connected to again.")
     cause: str
     runs: list[StartedRun]
     request_id: str

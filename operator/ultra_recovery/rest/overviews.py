@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from ultra_recovery.rest.answers import Answer, BreakerView, Freshness, RunView
 
 
@@ -106,11 +108,20 @@ class Dashboard(Freshness):
 
 
 class PoolFigures(Answer):
-    """A connection pool."""
+    """The connections of a database, as its breaker's status has them: at most half a minute behind."""
 
     service_name: str
-    size: int | None
-    used: int | None
+    size: int | None = Field(description="Connections that the server accepts from the application.")
+    used: int | None = Field(description="Connections of clients that are open; null while that is not known.")
+    free: int | None = Field(description="Connections that the application can still open.")
+    idle_in_transaction: int | None = Field(description="Sessions that hold a transaction open and do nothing.")
+    longest_transaction_seconds: int | None = Field(description="Age of the oldest open transaction.")
+    longest_query_seconds: int | None = Field(description="How long the longest statement has been running.")
+    blocked: int | None = Field(description="Sessions that wait for a lock of another session.")
+    waiting: int | None = Field(description="Clients that wait in PgBouncer; null where there is none.")
+    pooler_replicas: int | None = Field(description="Replicas of PgBouncer that answered; null where there is none.")
+    pooler_unreachable: int | None = Field(description="Replicas of PgBouncer that did not answer.")
+    at: str = Field(description="When the figures were taken.")
 
 
 class DatabaseHealth(Freshness):

@@ -143,7 +143,7 @@ class ProblemType(Enum):
         "action-missing",
         422,
         "The action does not exist yet",
-        "This version has no action of this kind; `missing` names what is not there. Nothing was done.",
+        "This version, or no policy in scope, has an action of this kind; `missing` names it. Nothing was done.",
     )
     REJECTED = Kind(
         "rejected-by-cluster",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ultra_recovery.apis.meta import API_VERSION, IDEMPOTENCY_ANNOTATION, POLICY_LABEL
@@ -26,10 +26,26 @@ _MAX_REQUESTED_BY = 253
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What a run is to be like.
+
+    Attributes:
+        steps: names of the steps to take; none: all.
+    """
+
+    error_type: str | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
+    reason: str | None = None
+    dry_run: bool = False
+    force: bool = False
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What is asked for, after it was checked."""
 
-    body: TriggerBody
+    wish: Wish
     caller: Caller
     cause: Cause
     mark: Mark | None
@@ -56,8 +72,9 @@ async def trigger_runs(services: Services, caller: Caller, body: TriggerBody, ke
         if body.force:
             await caller.need(Scope.FORCE, policies[0].meta.key.namespace)
         request = mark.key if mark is not None else uuid.uuid4().hex
-        order = Order(body, caller, cause, mark, request)
-        runs = [await _start_or_join(services, order, policy) for policy in policies]
+        wish = Wish(body.error_type, body.context, body.reason, body.dry_run, body.force)
+        order = Order(wish, caller, cause, mark, request)
+        runs = [await start_or_join(services, order, policy) for policy in policies]
     return TriggerAnswer(error_type=body.error_type, cause=cause, runs=runs, request_id=caller.request_id)
 
 
@@ -91,7 +108,12 @@ def _concerned(policies: Sequence[Policy], body: TriggerBody) -> list[Policy]:
     raise Problem(ProblemType.NO_TRIGGER, detail, knownErrorTypes=known)
 
 
-async def _start_or_join(services: Services, order: Order, policy: Policy) -> StartedRun:
+async def start_or_join(services: Services, order: Order, policy: Policy) -> StartedRun:
+    """The run of one policy: one that was answered before, one that is at work, or a new one.
+
+    Raises:
+        ApiError: the API server refused a write, or did not answer.
+    """
     namespace, name = policy.meta.key.namespace, policy.meta.key.name
     of_policy = [item for item in services.cache.runs(namespace) if item.spec and item.spec.policy_name == name]
     if order.mark is not None:
@@ -99,14 +121,14 @@ async def _start_or_join(services: Services, order: Order, policy: Policy) -> St
         if earlier is not None:
             return _started(earlier.meta.key, name, "this request was answered before", replayed=True)
     if order.cause is Cause.MANUAL:
-        active = next((item for item in of_policy if _joinable(item, order.body)), None)
+        active = next((item for item in of_policy if _joinable(item, order.wish)), None)
         if active is not None and await _join(services, order, active):
             return _started(active.meta.key, name, f"the policy has run {active.meta.key.name} already", joined=True)
     return await _create(services, order, policy)
 
 
-def _joinable(item: Run, body: TriggerBody) -> bool:
-    return not item.completed and item.spec is not None and item.spec.dry_run == body.dry_run
+def _joinable(item: Run, wish: Wish) -> bool:
+    return not item.completed and item.spec is not None and item.spec.dry_run == wish.dry_run
 
 
 async def _join(services: Services, order: Order, active: Run) -> bool:
@@ -118,7 +140,7 @@ async def _join(services: Services, order: Order, active: Run) -> bool:
         except Conflict:
             return False
         services.cache.feed(Kind.RUN, document, False)
-    order.caller.audit("trigger", _target(active.meta.key), reason=order.body.reason, result="joined")
+    order.caller.audit("trigger", _target(active.meta.key), reason=order.wish.reason, result="joined")
     return True
 
 
@@ -135,13 +157,13 @@ async def _create(services: Services, order: Order, policy: Policy) -> StartedRu
             raise
         return _started(key, name, "this request was answered before", replayed=True)
     services.cache.feed(Kind.RUN, stored, False)
-    order.caller.audit("trigger", _target(key), reason=order.body.reason, after={"spec": document["spec"]})
+    order.caller.audit("trigger", _target(key), reason=order.wish.reason, after={"spec": document["spec"]})
     return _started(key, name, _outlook(services, policy))
 
 
 def run_document(order: Order, policy: Policy) -> dict[str, Any]:
     """The run as it is created: its name is made from the request and the policy."""
-    body, caller = order.body, order.caller
+    wish, caller = order.wish, order.caller
     meta: dict[str, Any] = {
         "name": requested_run_name(policy.meta.key.name, order.request),
         "namespace": policy.meta.key.namespace,
@@ -152,13 +174,14 @@ def run_document(order: Order, policy: Policy) -> dict[str, Any]:
     spec = {
         "policyName": policy.meta.key.name,
         "cause": str(order.cause),
-        "errorType": body.error_type,
         "requestedBy": caller.name[:_MAX_REQUESTED_BY],
         "requestId": caller.request_id,
-        **({"reason": body.reason} if body.reason else {}),
-        **({"context": dict(body.context)} if body.context else {}),
-        **({"dryRun": True} if body.dry_run else {}),
-        **({"force": True} if body.force else {}),
+        **({"errorType": wish.error_type} if wish.error_type else {}),
+        **({"steps": list(wish.steps)} if wish.steps else {}),
+        **({"reason": wish.reason} if wish.reason else {}),
+        **({"context": dict(wish.context)} if wish.context else {}),
+        **({"dryRun": True} if wish.dry_run else {}),
+        **({"force": True} if wish.force else {}),
     }
     return {"apiVersion": API_VERSION, "kind": str(Kind.RUN), "metadata": meta, "spec": spec}
 

@@ -25,7 +25,7 @@ CONFIG = {
     "operations": [
         # A stream has no end.
         {"include-path": "/api/recovery/events", "enabled": False},
-        # These two refuse whatever fits, too: the actions do not exist yet.
+        # These two refuse whatever fits, too: there is no such action, or no policy with such a step.
         *(
             {"include-path": path, "checks": {"positive_data_acceptance": {"expected-statuses": ["404", "409", "422"]}}}
             for path in NO_ACTION

@@ -11,6 +11,7 @@ from ultra_recovery.core.objects import Breaker, Kind, Run
 from ultra_recovery.rest.answers import as_json
 from ultra_recovery.rest.door_keeper import Reader, TheServices
 from ultra_recovery.rest.overviews import Dashboard, DatabaseHealth, StatusAnswer
+from ultra_recovery.rest.pools import pool_view
 from ultra_recovery.rest.render import breaker_view
 from ultra_recovery.rest.respond import joined, tagged
 
@@ -72,7 +73,7 @@ async def databases(request: Request, services: TheServices, caller: Reader) -> 
             "overall": _overall([view.healthy for view in views]),
             "message": _message(len(views)),
             "items": views,
-            "pools": [],
+            "pools": [pool for item in found if (pool := pool_view(item)) is not None],
         }
     )
     return tagged(request, as_json(answer))
@@ -92,5 +93,5 @@ def _overall(health: list[str]) -> str:
 
 def _message(count: int) -> str:
     if count:
-        return f"{count} database breakers; pool figures are not collected by this version"
+        return f"{count} database breakers; pools has the figures of those that are probed"
     return f"no breaker is about a database: label one {DEPENDENCY_LABEL}=database"

@@ -10,6 +10,7 @@ from ultra_recovery.rest.context import Caller, Services
 from ultra_recovery.rest.door_keeper import Starter, TheServices, Triggerer
 from ultra_recovery.rest.lookup import find_breaker
 from ultra_recovery.rest.problems import Problem, ProblemType
+from ultra_recovery.rest.reconnecting import reconnect_databases
 from ultra_recovery.rest.render import service_name
 from ultra_recovery.rest.respond import json_answer
 from ultra_recovery.rest.routes.headers import IdempotencyKey
@@ -38,9 +39,9 @@ async def clear_cache(
 async def reconnect_database(
     services: TheServices, caller: Starter, body: ScopeBody | None = None, key: IdempotencyKey = None
 ) -> Response:
-    """A run for every database in scope. This version has no such action, and says so."""
-    del key
-    raise await _missing(services, caller, body, "reconnectDatabase", "database (postgres, mysql)")
+    """A run of the database steps of every policy in scope; without `service_name` all that the caller may use."""
+    answer = await reconnect_databases(services, caller, body, key)
+    return json_answer(answer, 202, {"Location": answer.runs[0].location})
 
 
 async def _missing(services: Services, caller: Caller, body: ScopeBody | None, action: str, targets: str) -> Problem:
