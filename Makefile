@@ -41,25 +41,38 @@ check: lint ## Everything fast: lint, unit and architecture tests (what pre-comm
 .PHONY: generate
 generate: $(READY) ## Write the CRDs and all other generated files
 	$(BIN)/ultra-recovery generate
+	@$(MAKE) manifests
+
+.PHONY: manifests
+manifests: ## Make the plain manifests in deploy/ from the Helm chart
+	@$(CLUSTER) tools helm
+	PATH="$(CURDIR)/.cluster/bin:$$PATH" scripts/manifests
 
 .PHONY: lock
 lock: ## Resolve pyproject.toml into the hashed requirements files (UPGRADE=1: to the newest versions)
 	@UPGRADE="$(UPGRADE)" scripts/lock "$(PYTHON)"
 
 .PHONY: bench
-bench: $(READY) ## Measure the recovery API beside a bare FastAPI route
+bench: $(READY) ## Measure the recovery API, the leader's fence, and on a cluster how long nobody leads (ARGS=repetitions)
 	PYTHONPATH=operator $(BIN)/python -m benchmarks.rest
+	PYTHONPATH=operator $(BIN)/python -m benchmarks.fence
+	@$(CLUSTER) tools helm
+	@PYTHONPATH=operator $(CLUSTER) run -- $(BIN)/python -m benchmarks.takeover $(ARGS)
 
 ##@ Test on a cluster (CLUSTER=auto|current|kind|local)
 
 .PHONY: test
 test: lint ## Everything: lint, then all tests on a cluster, made for them if there is none
+	@$(CLUSTER) tools helm kubeconform kube-score promtool lua5.1
+	@scripts/checkov $(BIN)/python --version >/dev/null
 	@scripts/database-servers
 	@$(CLUSTER) run -- $(BIN)/pytest tests e2e $(ARGS)
 
 .PHONY: drill
-drill: $(READY) ## The crash matrix in full: kill the operator at every request that changes something
-	@$(CLUSTER) run -- $(BIN)/python -m tests.matrix $(ARGS)
+drill: $(READY) ## The crash matrix in full, then each way to lose a leader ten times (with ARGS: the matrix alone)
+	@$(CLUSTER) tools helm
+	@$(CLUSTER) run -- bash -c '$(BIN)/python -m tests.matrix "$$@"$(if $(ARGS),, && \
+		ULTRA_REPETITIONS=10 $(BIN)/pytest -q e2e/test_high_availability.py)' drill $(ARGS)
 
 .PHONY: explore
 explore: $(READY) ## Let property tests and the fuzz of objects look for what nobody has thought of (an hour)
@@ -69,6 +82,7 @@ explore: $(READY) ## Let property tests and the fuzz of objects look for what no
 
 .PHONY: demo
 demo: $(READY) ## Show the product at work on a cluster, which stays up
+	@$(CLUSTER) tools helm
 	@$(CLUSTER) up
 	@$(CLUSTER) run -- $(BIN)/python -m e2e.demo
 

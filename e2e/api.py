@@ -77,15 +77,15 @@ class Api:
 
 
 @contextmanager
-def way_in() -> Iterator[str]:
+def way_in(namespace: str = OPERATOR_NAMESPACE, scheme: str = "http") -> Iterator[str]:
     """The address of the Service for as long as the block runs; the pod behind it may not change meanwhile."""
-    words = ["kubectl", "-n", OPERATOR_NAMESPACE, "port-forward", "service/ultra-recovery-api", ":8085"]
+    words = ["kubectl", "-n", namespace, "port-forward", "service/ultra-recovery-api", ":8085"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert "127.0.0.1:" in line, line
-        url = f"http://{line.split()[2]}"
+        url = f"{scheme}://{line.split()[2]}"
         wait_for(lambda: Api(url).curl("/readyz").status == 200, "the API is ready")
         yield url
     finally:

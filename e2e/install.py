@@ -1,37 +1,113 @@
-"""Installs the operator and the examples, from the files a user would apply."""
+"""Installs the operator by its chart, and the examples, as a user would."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
-from e2e.kube import Kube
+from e2e.kube import Kube, wait_for
 
 PROJECT = Path(__file__).resolve().parents[1]
+CHART = PROJECT / "helm/ultra-recovery"
+RELEASE = "ultra-recovery"
 OPERATOR_NAMESPACE = "ultra-recovery"
+REPLICAS = 2
 OPERATOR_IMAGE = "localhost/ultra-recovery:dev"
 WEB_IMAGE = "localhost/ultra-recovery-web:dev"
+IMAGE_VARIABLES = {
+    OPERATOR_IMAGE: "ULTRA_IMAGE",
+    WEB_IMAGE: "ULTRA_WEB_IMAGE",
+    "localhost/ultra-recovery-databases:dev": "ULTRA_DATABASES_IMAGE",
+    "localhost/ultra-recovery-orders:dev": "ULTRA_ORDERS_IMAGE",
+}
 SERVICES = ("web.yaml", "inventory.yaml", "pager.yaml", "repair.yaml")
 WATCHERS = ("circuitbreakers.yaml", "recoverypolicy.yaml")
 EXAMPLES = (*SERVICES, *WATCHERS)
 
 
+class HelmError(RuntimeError):
+    """helm refused; the message is its own."""
+
+
 def read(path: str) -> str:
     """A manifest of the project, with the images of this cluster."""
     text = (PROJECT / path).read_text()
-    text = text.replace(WEB_IMAGE, os.environ.get("ULTRA_WEB_IMAGE", WEB_IMAGE))
-    return text.replace(OPERATOR_IMAGE, os.environ.get("ULTRA_IMAGE", OPERATOR_IMAGE))
+    for reference, variable in IMAGE_VARIABLES.items():
+        text = text.replace(reference, os.environ.get(variable, reference))
+    return text
 
 
-def install_operator() -> Kube:
-    """Apply the CRDs and the operator, start it anew so that it runs the present image, wait until it is ready."""
-    kube = Kube(OPERATOR_NAMESPACE)
-    kube.run("apply", "--server-side", "--force-conflicts", "-f", str(PROJECT / "crds"))
+def helm(*words: str, check: bool = True) -> str:
+    """Run helm and return what it prints; with check=False also what it prints of an error.
+
+    Raises:
+        HelmError: helm refused; the message is its own.
+    """
+    done = subprocess.run(["helm", *words], capture_output=True, text=True, timeout=300, check=False)
+    if check and done.returncode != 0:
+        raise HelmError(f"helm {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout if check else done.stdout + done.stderr
+
+
+def image_values(reference: str) -> tuple[str, ...]:
+    """The chart's values for an image, given by tag or by digest."""
+    name, _, digest = reference.partition("@")
+    repository, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:
+        repository, tag = name, "latest"
+    values = {"image.repository": repository, "image.tag": tag, "image.digest": digest}
+    return tuple(word for key, value in values.items() for word in ("--set-string", f"{key}={value}"))
+
+
+def install_operator(*words: str, namespace: str = OPERATOR_NAMESPACE) -> Kube:
+    """Install or upgrade the chart, with pods that run the present image, and wait until they are ready.
+
+    Args:
+        words: more options for helm, such as values.
+        namespace: where, under the name of the chart.
+    """
+    kube = make_namespace(namespace)
+    image = os.environ.get("ULTRA_IMAGE", OPERATOR_IMAGE)
+    # The CRDs may be there already, applied by whoever used the cluster before.
+    options = ("--take-ownership", "--wait", "--timeout=4m", *image_values(image), *words)
+    helm("upgrade", "--install", RELEASE, str(CHART), "--namespace", namespace, *options)
     kube.run("wait", "--for=condition=Established", "--timeout=60s", "-f", str(PROJECT / "crds"))
-    kube.apply(read("deploy/operator.yaml"))
-    kube.run("rollout", "restart", "deployment/ultra-recovery")
-    kube.run("rollout", "status", "deployment/ultra-recovery", "--timeout=110s")
+    restart_operator(kube)
     return kube
+
+
+def remove_operator(kube: Kube) -> None:
+    """Uninstall the release. Its pods end first: later they would have no rights any more."""
+    stop_operator(kube)
+    helm("uninstall", RELEASE, "--namespace", kube.namespace, "--wait")
+
+
+def stop_operator(kube: Kube) -> None:
+    """Take all pods of the operator away, and wait until they are gone."""
+    kube.run("scale", "deployment", "--replicas=0", "-l", "app.kubernetes.io/name=ultra-recovery")
+    kube.run("wait", "--for=delete", "pods", "-l", "app.kubernetes.io/name=ultra-recovery", "--timeout=90s")
+
+
+def restart_operator(kube: Kube) -> None:
+    """Replace all pods of the operator, and wait until the new ones are ready."""
+    kube.run("rollout", "restart", "deployment/ultra-recovery")
+    await_operator(kube)
+
+
+def await_operator(kube: Kube) -> None:
+    """Wait until all pods of the operator are new and ready."""
+    kube.run("rollout", "status", "deployment/ultra-recovery", "--timeout=110s")
+
+
+def leader_of(kube: Kube) -> str:
+    """The name of the pod that leads, once one does."""
+
+    def holder() -> str:
+        lease = kube.find("lease", "ultra-recovery-leader") or {"spec": {}}
+        return str(lease["spec"].get("holderIdentity") or "")
+
+    return wait_for(holder, "a pod of the operator leads", seconds=30)
 
 
 def make_namespace(name: str) -> Kube:

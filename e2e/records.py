@@ -96,14 +96,14 @@ def events_of(kube: Kube, name: str) -> set[str]:
 
 def decisions(operator: Kube, namespace: str) -> set[tuple[str, str]]:
     """Policy and reason of every decision that recovery_decisions_total has counted in a namespace."""
-    pod = next(item for item in operator.list("pods") if "deletionTimestamp" not in item["metadata"])
-    path = f"/api/v1/namespaces/{operator.namespace}/pods/{pod['metadata']['name']}:8080/proxy/metrics"
     counted = set()
-    for line in operator.run("get", "--raw", path).splitlines():
-        if line.startswith("recovery_decisions_total{"):
-            labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
-            if labels["namespace"] == namespace:
-                counted.add((labels["policy"], labels["reason"]))
+    for pod in operator.pods("ultra-recovery"):
+        path = f"/api/v1/namespaces/{operator.namespace}/pods/{pod}:8080/proxy/metrics"
+        for line in operator.run("get", "--raw", path).splitlines():
+            if line.startswith("recovery_decisions_total{"):
+                labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
+                if labels["namespace"] == namespace:
+                    counted.add((labels["policy"], labels["reason"]))
     return counted
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from e2e.install import restart_operator
 from e2e.kube import Kube, condition, status, wait_for
 
 
@@ -49,8 +50,7 @@ def test_it_opens_at_the_fifth_failure_and_closes_after_three_successes(kube: Ku
 def test_a_restarted_operator_finds_it_as_it_was(kube: Kube, operator: Kube) -> None:
     take_down(kube)
     opened = await_state(kube, "Open")
-    operator.run("rollout", "restart", "deployment/ultra-recovery")
-    operator.run("rollout", "status", "deployment/ultra-recovery", "--timeout=110s")
+    restart_operator(operator)
     time.sleep(3)
     assert (breaker(kube)["state"], breaker(kube)["epoch"]) == ("Open", opened["epoch"])
     bring_up(kube)

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from e2e.install import REPLICAS, await_operator
 from e2e.kube import Kube, condition, status, wait_for
 from e2e.test_restart_pods import ended_run
 
 
 def restarts(operator: Kube) -> int:
-    """How often the operator's container was restarted."""
-    (pod,) = [item for item in operator.list("pods") if "deletionTimestamp" not in item["metadata"]]
-    return sum(item["restartCount"] for item in status(pod)["containerStatuses"])
+    """How often containers of the operator's pods were restarted."""
+    pods = [item for item in operator.list("pods") if "deletionTimestamp" not in item["metadata"]]
+    return sum(item["restartCount"] for pod in pods for item in status(pod)["containerStatuses"])
 
 
 def test_an_operator_killed_in_the_middle_of_a_run_ends_it_with_one_eviction(kube: Kube, operator: Kube) -> None:
@@ -30,7 +31,7 @@ def test_an_operator_killed_in_the_middle_of_a_run_ends_it_with_one_eviction(kub
     assert [effect["object"] for step in status(run)["steps"] for effect in step["effects"]] in ([victim], [])
     wait_for(lambda: before[victim] not in kube.pods("web").values(), "the hung pod is gone")
     assert len(set(before.values()) & set(kube.pods("web").values())) == 2
-    operator.run("rollout", "status", "deployment/ultra-recovery", "--timeout=110s")
+    await_operator(operator)
 
 
 def test_while_the_operator_is_down_everything_can_be_deleted(kube: Kube, operator: Kube) -> None:
@@ -42,8 +43,8 @@ def test_while_the_operator_is_down_everything_can_be_deleted(kube: Kube, operat
         assert [*kube.list("cb"), *kube.list("rp"), *kube.list("rr")] == []
         kube.run("delete", "namespace", kube.namespace, "--timeout=90s")
     finally:
-        operator.run("scale", "deployment/ultra-recovery", "--replicas=1")
-        operator.run("rollout", "status", "deployment/ultra-recovery", "--timeout=110s")
+        operator.run("scale", "deployment/ultra-recovery", f"--replicas={REPLICAS}")
+        await_operator(operator)
 
 
 @pytest.mark.local_cluster

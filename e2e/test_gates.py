@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 
+from e2e.install import restart_operator
 from e2e.kube import Kube, condition, status, wait_for
 from e2e.records import (
     await_decision,
@@ -93,8 +94,7 @@ def test_limits_refuse_the_next_run_and_deleting_runs_gives_nothing_back(empty: 
     refuse(empty, operator, {"budget": "Budget", "interval": "Interval", "human": "NeedsHuman"})
     assert all(len(runs_of(empty, name)) == 1 for name in ("budget", "interval", "human"))
     empty.run("delete", "rr", "--all")
-    operator.run("rollout", "restart", "deployment/ultra-recovery")
-    operator.run("rollout", "status", "deployment/ultra-recovery", "--timeout=110s")
+    restart_operator(operator)
     time.sleep(3)
     assert [decided(empty, name) for name in ("budget", "interval", "human")] == ["Budget", "Interval", "NeedsHuman"]
     assert "budget of the policy is used up: 1 of 1" in status(empty.get("rp", "budget"))["lastDecision"]["message"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from e2e.install import read
+from e2e.install import read, restart_operator
 from e2e.kube import Kube, condition, status, wait_for
 from e2e.records import await_decision, await_end, await_run, make_sick, outcome
 from e2e.small import apply, create, policy, workload
@@ -33,8 +33,7 @@ def test_one_window_closes_and_one_opens_at_the_same_minute_although_the_operato
         make_sick(empty, name)
     for name in ("closes", "opens"):
         await_decision(empty, name, "MaintenanceWindow")
-    operator.run("rollout", "restart", "deployment/ultra-recovery")
-    operator.run("rollout", "status", "deployment/ultra-recovery", "--timeout=110s")
+    restart_operator(operator)
     for name in ("closes", "opens"):
         run = await_end(empty, await_run(empty, name, seconds=120)["metadata"]["name"])
         assert outcome(run)[0] == "Succeeded", status(run)

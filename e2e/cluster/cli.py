@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from e2e.cluster import binaries
 from e2e.cluster.console import Console
 from e2e.cluster.current import CurrentCluster
-from e2e.cluster.images import IMAGES, OPERATOR, PROJECT, WEB
+from e2e.cluster.images import IMAGES, PROJECT, VARIABLES
 from e2e.cluster.kind import KindCluster, docker_answers
 from e2e.cluster.layout import Checkout, default_cache
 from e2e.cluster.local.cluster import LocalCluster
@@ -154,11 +154,10 @@ class Commands:
 
     def _work(self, provider: ProviderName, cluster: Cluster) -> int:
         loaded = {} if self._options.no_images else cluster.load(PROJECT)
-        variables = {"ULTRA_IMAGE": loaded.get(OPERATOR.name, ""), "ULTRA_WEB_IMAGE": loaded.get(WEB.name, "")}
         environment = {
             **self._workspace.environment(os.environ),
             **cluster.environment(),
-            **{name: value for name, value in variables.items() if value},
+            **{f"ULTRA_{VARIABLES[name]}": reference for name, reference in loaded.items()},
             "ULTRA_PROVIDER": provider.value,
         }
         return execute(self._options.argv, environment, self._signals)

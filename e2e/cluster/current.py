@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from e2e.cluster.command import CommandFailedError, find, run
 from e2e.cluster.console import Console
-from e2e.cluster.images import OPERATOR, WEB, select
+from e2e.cluster.images import IMAGES, VARIABLES, select
 from e2e.cluster.problem import ProblemError
-
-VARIABLES = {OPERATOR.name: "IMAGE", WEB.name: "WEB_IMAGE"}
 
 
 class CurrentCluster:
@@ -72,8 +70,10 @@ def references(names: Sequence[str], environ: Mapping[str, str]) -> dict[str, st
     if foreign := [name for name in chosen if name not in VARIABLES]:
         raise ProblemError(f"the image {foreign[0]} is only for the local cluster")
     if lacking := [name for name in chosen if not environ.get(VARIABLES[name])]:
-        files = {OPERATOR.name: "Dockerfile", WEB.name: "examples/web/app/Dockerfile"}
-        wanted = "; ".join(f"{VARIABLES[name]} to the image built from {files[name]}" for name in lacking)
+        wanted = "; ".join(
+            f"{VARIABLES[name]} to the image built from {PurePosixPath(IMAGES[name].context, 'Dockerfile')}"
+            for name in lacking
+        )
         raise ProblemError(
             "nothing of this machine can be loaded into a cluster that only pulls images",
             f"push the images to a registry the cluster reaches, and set {wanted}",

@@ -59,8 +59,30 @@ OPERATOR = Image(
 WEB = Image(
     "web", "localhost/ultra-recovery-web:dev", "examples/web/app", ("Dockerfile", "app.py", "repair.py"), PYTHON
 )
-IMAGES: Mapping[str, Image] = {image.name: image for image in (PAUSE, PYTHON, OPERATOR, WEB)}
-PROJECT = (OPERATOR.name, WEB.name)
+DATABASES = Image(
+    "databases",
+    "localhost/ultra-recovery-databases:dev",
+    "examples/databases/server",
+    ("Dockerfile", "postgres", "pgbouncer", "mariadb", "certificate"),
+    PYTHON,
+)
+ORDERS = Image(
+    "orders",
+    "localhost/ultra-recovery-orders:dev",
+    "examples/databases/app",
+    ("Dockerfile", "requirements.txt", "orders.py", "stores.py", "load.py"),
+    PYTHON,
+    "packages",
+)
+IMAGES: Mapping[str, Image] = {image.name: image for image in (PAUSE, PYTHON, OPERATOR, WEB, DATABASES, ORDERS)}
+# The images of the project, and the variables that name them where a cluster pulls its images.
+VARIABLES: Mapping[str, str] = {
+    OPERATOR.name: "IMAGE",
+    WEB.name: "WEB_IMAGE",
+    DATABASES.name: "DATABASES_IMAGE",
+    ORDERS.name: "ORDERS_IMAGE",
+}
+PROJECT = tuple(VARIABLES)
 
 
 def select(names: Sequence[str]) -> list[Image]:

@@ -125,7 +125,10 @@ class Cache:
 
     def contents(self) -> list[Path]:
         """Everything of ours that is in the cache, and nothing else that a user may keep in the same folder."""
-        patterns = ("bin-v*", "images", "buildah", "logs", "guests", "lock", "kind-kubectl", "kind.kubeconfig")
+        patterns = (
+            *("bin-v*", "images", "buildah", "logs", "guests", "lock", "kind-kubectl", "kind.kubeconfig"),
+            "checkov-*",
+        )
         return sorted(path for pattern in patterns for path in self.root.glob(pattern))
 
     @property

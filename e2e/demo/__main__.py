@@ -18,7 +18,7 @@ NAMESPACE = "ultra-demo"
 def main() -> int:
     """Run the demo; 0 only if everything recovered and nothing else was touched."""
     show = Show()
-    show.begin("Installing the operator (as a pod) and the example")
+    show.begin("Installing the operator (by helm) and the example")
     operator = install_operator()
     Kube(NAMESPACE).run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true")
     kube = make_namespace(NAMESPACE)
@@ -51,7 +51,7 @@ def _look_around(operator: Kube) -> None:
     print("The cluster stays up. To look around:")
     print('  export KUBECONFIG="$PWD/.cluster/kubeconfig" PATH="$PWD/.cluster/bin:$PATH"')
     print(f"  kubectl -n {NAMESPACE} describe rr\n  kubectl -n {NAMESPACE} explain cb.spec")
-    print(f"  kubectl -n {operator.namespace} logs deployment/ultra-recovery")
+    print(f"  kubectl -n {operator.namespace} logs -l app.kubernetes.io/name=ultra-recovery -c operator --prefix")
     print("To remove it:\n  make clean")
 
 

@@ -1,4 +1,4 @@
-"""The command line: `ultra-recovery operator`, `… api`, `… job` and `… generate`."""
+"""The command line: `ultra-recovery operator`, `api`, `job`, `drill`, `generate`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ultra_recovery import __version__
 from ultra_recovery.core.database_request import REQUEST_VARIABLE, SECRETS_FOLDER
-from ultra_recovery.settings import ApiSettings, Settings, SettingsError
+from ultra_recovery.settings import ApiSettings, DrillSettings, Settings, SettingsError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     job.add_argument("--secrets", type=Path, default=Path(SECRETS_FOLDER), help="folder with the credentials")
     job.add_argument("--result", type=Path, default=Path("/dev/termination-log"), help="file that gets the answer")
     commands.add_parser("generate", help="write crds/ and the reference pages from the types", add_help=False)
+    commands.add_parser("drill", help="break a throw-away service and see that the operator mends it: `helm test`")
+    target = commands.add_parser("drill-target", help="the service that a drill breaks")
+    target.add_argument("--port", type=int, default=8080, help="where it listens (default: 8080)")
     options, rest = parser.parse_known_args(arguments)
     if options.command == "generate" and rest[:1] == ["sql"]:
         # Imported here: an operator pod has no use for it.
@@ -40,9 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return generate(rest)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if options.command == "drill-target":
+        # Imported here: no other command serves it.
+        from ultra_recovery.drill.target import serve  # noqa: PLC0415
+
+        return asyncio.run(serve(options.port))
     if options.command == "job":
         return _job(options.secrets, options.result)
-    return _api() if options.command == "api" else _operator()
+    return {"api": _api, "drill": _drill}.get(options.command, _operator)()
 
 
 def _job(secrets: Path, result: Path) -> int:
@@ -74,6 +82,18 @@ def _api() -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - logging is not configured yet
         return 2
     return asyncio.run(run_api(settings))
+
+
+def _drill() -> int:
+    # Imported here: no other command needs it.
+    from ultra_recovery.wiring_drill import run_drill  # noqa: PLC0415
+
+    try:
+        settings = DrillSettings.read(os.environ)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - logging is not configured yet
+        return 2
+    return asyncio.run(run_drill(settings))
 
 
 if __name__ == "__main__":

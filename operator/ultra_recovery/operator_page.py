@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ultra_recovery.adapters.metrics import SERIES, Series
+from ultra_recovery.adapters.metric_series import SERIES, Series
 from ultra_recovery.adapters.rest_metrics import REST_SERIES
 from ultra_recovery.apis.reference import HEADER, table
-from ultra_recovery.settings import ApiSettings, Settings
+from ultra_recovery.settings import ApiSettings, DrillSettings, Settings
 
 _DEFAULT = re.compile(r"Default: (.+?)\.(?= [A-Z]|$)")
 
@@ -17,6 +17,7 @@ def settings_page() -> str:
     """Every setting, from the docstring of the class that reads them."""
     rows = [_setting(text) for text in _attributes(Settings.__doc__ or "")]
     api = [_setting(text) for text in _attributes(ApiSettings.__doc__ or "")]
+    drill = [_setting(text) for text in _attributes(DrillSettings.__doc__ or "")]
     return "\n".join(
         [
             HEADER,
@@ -28,6 +29,9 @@ def settings_page() -> str:
             "Environment variables of the API's container. Without ULTRA_API_TOKENS and ULTRA_API_AUDIENCE it does not",
             "start.\n",
             table(("Name", "Default", "Meaning"), api),
+            "# Settings of the drill\n",
+            "Environment variables of `ultra-recovery drill`, which `helm test` runs. The chart sets them all.\n",
+            table(("Name", "Default", "Meaning"), drill),
         ]
     )
 

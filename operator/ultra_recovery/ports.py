@@ -8,13 +8,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ultra_recovery.apis.circuit_breaker import BreakerTarget
-from ultra_recovery.apis.database import DatabaseTarget
-from ultra_recovery.apis.endpoint import ServiceRef
 from ultra_recovery.core.call import Call, CallResult, Delivery, Message
-from ultra_recovery.core.database_request import Place
 from ultra_recovery.core.notices import Notice
 from ultra_recovery.core.objects import AnyObject, Key, Kind
 from ultra_recovery.core.probe import ProbeResult
+from ultra_recovery.core.rights import Right
 
 
 class Clock(Protocol):
@@ -170,55 +168,15 @@ class Jobs(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """Where a database Job may connect to, every address checked.
-
-    Attributes:
-        servers: addresses of the server; none while it has no ready endpoint.
-        server_name: name that its certificate must carry.
-        poolers: every replica of the pooler.
-        hooks: every ready pod of the hook's Service.
-    """
-
-    servers: tuple[Place, ...]
-    server_name: str
-    poolers: tuple[Place, ...] = ()
-    hooks: tuple[Place, ...] = ()
-
-
-class Databases(Protocol):
-    """Finds what a database Job needs, inside the address policy and with the consent of the Secrets' owners."""
-
-    async def locate(self, namespace: str, breaker: str, target: DatabaseTarget, hook: ServiceRef | None) -> Located:
-        """Resolve and check every address, and every Secret that the target names.
-
-        Raises:
-            SpecError: something does not exist, or is not allowed; the message says what to do.
-            ApiError: it is not known now.
-        """
-
-
-class Secrets(Protocol):
-    """Reads a Secret that its owner allows a breaker to use."""
-
-    async def read(self, namespace: str, name: str, breaker: str) -> Mapping[str, str]:
-        """The Secret's data, decoded.
-
-        Raises:
-            SpecError: it does not exist, the operator may not get it, or its owner has not named the breaker.
-            ApiError: it cannot be read now.
-        """
-
-    def forget(self, namespace: str, name: str) -> None:
-        """What was in it has been refused: read it again next time."""
-
-
 class Caller(Protocol):
     """Makes HTTP requests to endpoints that users name, inside the address policy."""
 
     async def call(self, namespace: str, call: Call) -> CallResult:
-        """Make one request, once: no redirect, no repetition. Never raises for what the endpoint or the spec does."""
+        """Make one request, once: no redirect, no repetition. Never raises for what the endpoint or the spec does.
+
+        Raises:
+            NotLeader: this process may not act now: nothing was sent.
+        """
 
 
 class Messenger(Protocol):
@@ -270,14 +228,6 @@ class Reviewed:
     extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Right:
-    """Something that somebody may or may not do with our kinds. `resource` is a plural, "/" and a subresource."""
-
-    verb: str
-    resource: str
-
-
 class Reviewer(Protocol):
     """Asks the API server who somebody is, and what they may do."""
 
@@ -285,7 +235,11 @@ class Reviewer(Protocol):
         """Whose token this is, if it was made for `audience`; else None."""
 
     async def allowed(self, who: Reviewed, right: Right, namespace: str) -> bool:
-        """Whether somebody has a right on our kinds in a namespace; "" is all namespaces."""
+        """Whether somebody has a right in a namespace; "" is all namespaces.
+
+        Raises:
+            ApiError: nobody could say.
+        """
 
 
 class RestMeter(Protocol):
@@ -293,3 +247,23 @@ class RestMeter(Protocol):
 
     def count_request(self, route: str, method: str, code: int, seconds: float) -> None:
         """One answer. `route` is the template of the path, never the path itself."""
+
+
+class Bench(Protocol):
+    """Objects of one namespace as raw documents: what a drill builds, watches and clears away."""
+
+    async def create(self, kind: Kind, document: Mapping[str, Any]) -> None:
+        """Create an object.
+
+        Raises:
+            AlreadyExists: one of this name exists.
+        """
+
+    async def read(self, kind: Kind, name: str) -> Mapping[str, Any] | None:
+        """One object, or None."""
+
+    async def list(self, kind: Kind, labels: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """All objects of a kind that carry these labels."""
+
+    async def delete(self, kind: Kind, name: str) -> None:
+        """Delete an object and, in the background, what belongs to it. One that is gone already is no error."""

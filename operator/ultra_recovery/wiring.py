@@ -21,21 +21,24 @@ from ultra_recovery.adapters.kubernetes.events import EventSink
 from ultra_recovery.adapters.kubernetes.jobs import KubernetesJobs
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases
 from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
+from ultra_recovery.adapters.kubernetes.reviews import KubernetesReviewer
 from ultra_recovery.adapters.kubernetes.secrets import KubernetesSecrets
 from ultra_recovery.adapters.kubernetes.version import missing_crds
 from ultra_recovery.adapters.logs import LogSink, configure_logging
 from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.ops_server import OpsServer
 from ultra_recovery.adapters.prober import build_prober
-from ultra_recovery.apis.run_status import RunPhase
+from ultra_recovery.core.naming import LEADER_LEASE
 from ultra_recovery.engine.assembly import World, build_engine
+from ultra_recovery.engine.clock_drift import ClockDrift
 from ultra_recovery.engine.engine import Engine
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.rails import ClusterLimits
 from ultra_recovery.engine.table import Table
 from ultra_recovery.handlers.watch import Watch
-from ultra_recovery.ports import Sink
+from ultra_recovery.ports import Reviewer, Sink
 from ultra_recovery.settings import Settings
+from ultra_recovery.wiring_crds import await_crds
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +48,17 @@ async def run_operator(settings: Settings) -> int:
     configure_logging(settings.log_level)
     async with contextlib.AsyncExitStack() as stack:
         connection = await stack.enter_async_context(await Connection.open(settings.kubeconfig))
-        missing = await missing_crds(connection)
-        if missing:
-            for sentence in missing:
-                log.error(sentence)
-            return 1
+        code = await await_crds(lambda: missing_crds(connection), SystemClock(), "0.0.0.0", settings.ops_port)
+        if code is not None:
+            return code
         return await _serve(settings, connection, stack)
 
 
 async def _serve(settings: Settings, connection: Connection, stack: contextlib.AsyncExitStack) -> int:
     clock, metrics = SystemClock(), MetricsSink()
+    drift = ClockDrift(clock)
+    leadership = Leadership(KubernetesLeases(connection, unfenced=True), clock, settings.namespace, settings.identity)
+    connection.guard(leadership.check)
     table = Table()
     events = EventSink(connection, clock, metrics.count_dropped_event)
     policy = AddressPolicy(parse_rules(settings.probe_allow), [*connection.server_addresses(), *settings.pod_ips])
@@ -65,22 +69,20 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     prober = build_prober(table, policy, transport, secrets, clock)
     messenger = WebhookMessenger(
         # A caller of its own: webhooks that hang must not take the places of steps.
-        HttpCaller(table, policy, clock, user_agent),
+        HttpCaller(table, policy, clock, user_agent, fence=leadership.check),
         clock,
         SystemRandom(),
         metrics.count_dropped_notification,
         metrics.count_notification,
     )
-    leases = KubernetesLeases(connection)
-    leadership = Leadership(leases, clock, settings.namespace, settings.identity)
     objects = KubernetesObjects(connection, settings.watch_namespaces)
     sinks: list[Sink] = [events, metrics, LogSink()]
     cluster = KubernetesCluster(connection)
-    caller = HttpCaller(table, policy, clock, user_agent)
+    caller = HttpCaller(table, policy, clock, user_agent, fence=leadership.check)
     world = World(
         objects=objects,
         cluster=cluster,
-        leases=leases,
+        leases=KubernetesLeases(connection),
         jobs=KubernetesJobs(connection),
         caller=caller,
         messenger=messenger,
@@ -90,6 +92,7 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
         clock=clock,
         random=SystemRandom(),
         image=settings.image,
+        reviewer=_reviewer(settings, connection),
     )
     limits = ClusterLimits(
         settings.paused, settings.budget_workload, settings.budget_namespace, settings.budget_cluster
@@ -104,25 +107,41 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     server = OpsServer(
         "0.0.0.0",
         settings.ops_port,
-        lambda: _render(metrics, engine),
-        live_checks=[lambda: _not_past_lease(leadership)],
-        ready_checks=[lambda: ("synced", engine.synced.is_set(), "first list done")],
+        lambda: _render(metrics, engine, leadership, drift),
+        live_checks=[lambda: _not_past_lease(leadership), lambda: _clock_holds(drift)],
+        ready_checks=[lambda: ("synced", engine.synced.is_set(), "first list done"), lambda: _is_level(engine)],
     )
     await server.start()
     stack.push_async_callback(server.stop)
     return await _until_stopped(engine, events, messenger, leadership)
 
 
-def _render(metrics: MetricsSink, engine: Engine) -> tuple[bytes, str]:
+def _reviewer(settings: Settings, connection: Connection) -> Reviewer | None:
+    """Who says what the ServiceAccounts of policies may do, if that is to be asked."""
+    return KubernetesReviewer(connection, local=settings.scope == "namespace") if settings.check_creator else None
+
+
+def _render(metrics: MetricsSink, engine: Engine, leadership: Leadership, drift: ClockDrift) -> tuple[bytes, str]:
     """What is true at the moment of the scrape, and all that was counted."""
     metrics.set_stale(engine.stale)
-    metrics.set_active_runs(engine.active_runs(), engine.active_runs(RunPhase.AWAITING_APPROVAL))
+    metrics.set_leader(LEADER_LEASE, leadership.term)
+    metrics.set_clock_skew(drift.seconds)
+    metrics.set_standing(engine.standing())
     return metrics.render()
 
 
 def _not_past_lease(leadership: Leadership) -> tuple[str, bool, str]:
     past = leadership.acts_past_lease
     return "leader", not past, "acts past its Lease" if past else "ok"
+
+
+def _clock_holds(drift: ClockDrift) -> tuple[str, bool, str]:
+    return "clock", not drift.too_large, f"the wall clock moved by {drift.seconds:.1f} s since the process began"
+
+
+def _is_level(engine: Engine) -> tuple[str, bool, str]:
+    """Only shown: an API server that is away takes nobody out of service."""
+    return "table", True, "stale: no whole list for 90 s" if engine.stale else "level with the cluster"
 
 
 async def _until_stopped(engine: Engine, events: EventSink, messenger: WebhookMessenger, leadership: Leadership) -> int:

@@ -26,6 +26,7 @@ from ultra_recovery.rest.auth.kubernetes import KubernetesTokens
 from ultra_recovery.rest.auth.limiter import FailureLimiter
 from ultra_recovery.rest.auth.token_file import TokenFile, TokenFileError
 from ultra_recovery.rest.cache import KINDS
+from ultra_recovery.rest.certificate import Certificate, CertificateError
 from ultra_recovery.rest.context import Services, request_id
 from ultra_recovery.rest.server import build_server
 from ultra_recovery.settings import ApiSettings
@@ -42,8 +43,12 @@ async def run_api(settings: ApiSettings) -> int:
         clock = SystemClock()
         try:
             door = _door(settings, KubernetesReviewer(connection), clock)
+            certificate = Certificate(settings.tls, clock) if settings.tls is not None else None
         except TokenFileError as error:
             log.error("the API does not start: nobody could use it: %s", error)  # noqa: TRY400 - the sentence says it all
+            return 2
+        except CertificateError as error:
+            log.error("the API does not start: %s", error)  # noqa: TRY400 - likewise
             return 2
         objects, intents = KubernetesObjects(connection, settings.watch_namespaces), KubernetesIntents(connection)
         metrics = RestMetrics()
@@ -53,8 +58,9 @@ async def run_api(settings: ApiSettings) -> int:
         watch = Watch(cache.feed, settings.watch_namespaces, KINDS)
         watch.start(asyncio.get_running_loop())
         stack.callback(watch.stop)
-        server = build_server(build_application(services, metrics.render), settings.port)
-        return await _until_stopped(server, services)
+        tls = certificate.context if certificate is not None else None
+        server = build_server(build_application(services, metrics.render), settings.port, tls=tls)
+        return await _until_stopped(server, services, certificate)
 
 
 def _door(settings: ApiSettings, reviewer: Reviewer, clock: Clock) -> Door:
@@ -82,7 +88,7 @@ def _door(settings: ApiSettings, reviewer: Reviewer, clock: Clock) -> Door:
     return Door(ways, FailureLimiter(clock))
 
 
-async def _until_stopped(server: uvicorn.Server, services: Services) -> int:
+async def _until_stopped(server: uvicorn.Server, services: Services, certificate: Certificate | None) -> int:
     """Serve until a signal, or until something ends that must not: then the process ends and is started anew."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -93,6 +99,8 @@ async def _until_stopped(server: uvicorn.Server, services: Services) -> int:
         stack.callback(services.hub.close)
         serving = asyncio.ensure_future(server._serve())
         work = [asyncio.ensure_future(part.run()) for part in (services.cache, services.reporters)]
+        if certificate is not None:
+            work.append(asyncio.ensure_future(certificate.run()))
         waiting = asyncio.ensure_future(stop.wait())
         await asyncio.wait({serving, waiting, *work}, return_when=asyncio.FIRST_COMPLETED)
         told = stop.is_set()

@@ -15,6 +15,7 @@ from ultra_recovery.adapters.http.caller import SEND_WITHIN, HttpCaller
 from ultra_recovery.adapters.http.request import MAX_BODY
 from ultra_recovery.apis.endpoint import HttpEndpoint
 from ultra_recovery.core.call import Call, CallOutcome, CallResult
+from ultra_recovery.core.errors import NotLeader
 
 Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -242,3 +243,22 @@ async def test_nothing_of_the_answer_appears_in_the_result_or_in_a_log(stage: St
         result = await stage.call()
     assert CANARY not in repr(result)
     assert CANARY not in caplog.text
+
+
+@pytest.mark.parametrize("lost_at", [1, 2], ids=["the connection is ready", "the first byte is about to leave"])
+async def test_a_request_is_not_sent_by_who_has_lost_the_right_to_act_when(stage: Stage, lost_at: int):
+    asked = 0
+
+    def fence() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == lost_at:
+            raise NotLeader("not the leader")
+
+    stage.publish(await stage.serve(status(200)))
+    stage.caller = HttpCaller(stage.scene.view, stage.policy, SystemClock(), "test", fence=fence)
+    with pytest.raises(NotLeader):
+        await stage.call(body=b"{}")
+    await stage.settle()
+    assert asked == lost_at
+    assert stage.requests == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,9 +14,11 @@ from tests.contract.jobs_contract import JobsContract
 from tests.contract.leases_contract import LeasesContract
 from tests.contract.objects_contract import ObjectsContract
 from tests.contract.reports_contract import ReportsContract
+from tests.contract.reviews_contract import ReviewsContract
 from tests.contract.world import World
-from ultra_recovery.adapters.memory import FakeClock, MemoryApi
+from ultra_recovery.adapters.memory import FakeClock, MemoryApi, MemoryReviewer
 from ultra_recovery.core.objects import Key, Kind
+from ultra_recovery.core.rights import Account, Right
 
 pytestmark = pytest.mark.looptime
 
@@ -27,6 +29,7 @@ class MemoryWorld:
     def __init__(self) -> None:
         self.objects = self.cluster = self.leases = self.jobs = self.intents = MemoryApi(FakeClock())
         self._store = self.objects.store
+        self.reviewer = MemoryReviewer()
         self._store.add(Kind.NAMESPACE, {"metadata": {"name": self.namespace}})
 
     async def add(self, kind: Kind, document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -45,6 +48,9 @@ class MemoryWorld:
     async def add_running_pod(self, name: str) -> str:
         pod = {"metadata": {"name": name, "namespace": self.namespace}, "status": {"phase": "Running"}}
         return str(self._store.add(Kind.POD, pod)["metadata"]["uid"])
+
+    async def grant(self, account: Account, rights: Sequence[Right]) -> None:
+        self.reviewer.rights |= {(account.username, right, account.namespace) for right in rights}
 
     async def add_cron_job(self, document: Mapping[str, Any]) -> None:
         meta = {**document["metadata"], "namespace": self.namespace, "uid": self._store.next_uid()}
@@ -80,4 +86,8 @@ class TestIntentsInMemory(IntentsContract):
 
 
 class TestReportsInMemory(ReportsContract):
+    pass
+
+
+class TestReviewsInMemory(ReviewsContract):
     pass

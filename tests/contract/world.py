@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ultra_recovery.core.objects import Key, Kind
-from ultra_recovery.ports import Cluster, Intents, Jobs, Leases, Objects
+from ultra_recovery.core.rights import Account, Right
+from ultra_recovery.ports import Cluster, Intents, Jobs, Leases, Objects, Reviewer
 
 
 class World(Protocol):
@@ -18,6 +19,7 @@ class World(Protocol):
     leases: Leases
     jobs: Jobs
     intents: Intents
+    reviewer: Reviewer
 
     async def add(self, kind: Kind, document: Mapping[str, Any]) -> Mapping[str, Any]: ...
 
@@ -29,6 +31,10 @@ class World(Protocol):
 
     async def add_running_pod(self, name: str) -> str:
         """Add a pod that stays in Terminating when evicted; returns its UID."""
+        ...
+
+    async def grant(self, account: Account, rights: Sequence[Right]) -> None:
+        """Apply what a message prints to grant these rights; returns when that is in force."""
         ...
 
     async def add_cron_job(self, document: Mapping[str, Any]) -> None: ...

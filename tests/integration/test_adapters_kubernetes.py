@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.contract.jobs_contract import JobsContract
 from tests.contract.leases_contract import LeasesContract
 from tests.contract.objects_contract import ObjectsContract
 from tests.contract.reports_contract import ReportsContract
+from tests.contract.reviews_contract import ReviewsContract
 from tests.contract.world import World, breaker, run
 from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
@@ -28,11 +29,14 @@ from ultra_recovery.adapters.kubernetes.jobs import KubernetesJobs
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases
 from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
 from ultra_recovery.adapters.kubernetes.paths import path, path_of
+from ultra_recovery.adapters.kubernetes.reviews import KubernetesReviewer
 from ultra_recovery.adapters.kubernetes.version import missing_crds
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import NotFound, Rejected
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Key, Kind
+from ultra_recovery.core.rights import Account, Right, grant
+from ultra_recovery.ports import Reviewed
 
 _CLOCK = SystemClock()
 _WAIT = 60.0
@@ -49,6 +53,7 @@ class KubernetesWorld:
         self.leases = KubernetesLeases(connection)
         self.jobs = KubernetesJobs(connection)
         self.intents = KubernetesIntents(connection)
+        self.reviewer = KubernetesReviewer(connection)
 
     async def add(self, kind: Kind, document: Mapping[str, Any]) -> Mapping[str, Any]:
         return await self.connection.request("POST", path_of(kind, self.namespace), body=document)
@@ -85,6 +90,17 @@ class KubernetesWorld:
 
         await until(runs)
         return str(pod["metadata"]["uid"])
+
+    async def grant(self, account: Account, rights: Sequence[Right]) -> None:
+        for item in grant(account, rights)["items"]:
+            plural = f"{item['kind'].lower()}s"
+            await self.connection.request("POST", path(item["apiVersion"], plural, account.namespace), body=item)
+        who = Reviewed(account.username, groups=account.groups)
+
+        async def in_force() -> bool:
+            return await self.reviewer.allowed(who, rights[-1], account.namespace)
+
+        await until(in_force)
 
     async def add_cron_job(self, document: Mapping[str, Any]) -> None:
         await self.connection.request("POST", path("batch/v1", "cronjobs", self.namespace), body=document)
@@ -192,6 +208,19 @@ class TestIntentsInKubernetes(IntentsContract):
 
 class TestReportsInKubernetes(ReportsContract):
     pass
+
+
+class TestReviewsInKubernetes(ReviewsContract):
+    pass
+
+
+class TestLocalReviewsInKubernetes(ReviewsContract):
+    """The questions that a Role may allow."""
+
+    @pytest.fixture
+    async def world(self, world: KubernetesWorld) -> World:
+        world.reviewer = KubernetesReviewer(world.connection, local=True)
+        return world
 
 
 class TestJobsInKubernetes(JobsContract):

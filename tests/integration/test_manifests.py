@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.manifests import circuit_breakers, ladders, recovery_policies, recovery_runs
+from tests.integration.manifests import circuit_breakers, databases, ladders, recovery_policies, recovery_runs
 from tests.integration.manifests.rows import API_VERSION, Bad, Good, changed
 from tests.specs import SPECS
 from ultra_recovery.apis.kinds import KINDS
 
 KINDS_BY_NAME = {kind.kind: kind for kind in KINDS}
-TABLES = (circuit_breakers, recovery_policies, ladders, recovery_runs)
+TABLES = (circuit_breakers, databases, recovery_policies, ladders, recovery_runs)
 BAD = [row for table in TABLES for row in table.BAD]
 GOOD = [row for table in TABLES for row in table.GOOD]
 

@@ -11,7 +11,7 @@ import contextlib
 import json
 from dataclasses import dataclass
 
-from ultra_recovery.actions.job_watch import CREATE_JOB, UNDO_JOB, job_labels, observe_job
+from ultra_recovery.actions.job_watch import CREATE_JOB, JOB_RIGHTS, UNDO_JOB, job_labels, observe_job
 from ultra_recovery.actions.performer import Errand, Toolbox
 from ultra_recovery.apis.action import Action
 from ultra_recovery.apis.database import DatabaseTarget, PostgresTarget
@@ -58,7 +58,7 @@ class DatabaseJobAction:
 
     def traits(self, action: Action) -> Traits:
         """A repair of the dependency that is guarded by the Job's name."""
-        return Traits(ActionClass.DEPENDENCY_REPAIR, EffectClass.GUARDED, (_breaker(action),))
+        return Traits(ActionClass.DEPENDENCY_REPAIR, EffectClass.GUARDED, (_breaker(action),), JOB_RIGHTS)
 
     def propose(self, view: StepView) -> Proposal | None:
         """The Job; before one that raises a pool, the Job that will set the old size again.

@@ -7,9 +7,12 @@ from ultra_recovery.apis.meta import POLICY_LABEL, RUN_LABEL, STEP_LABEL
 from ultra_recovery.core.job_document import JobResult, job_result
 from ultra_recovery.core.naming import label_value
 from ultra_recovery.core.objects import Kind, Pod
+from ultra_recovery.core.rights import Right
 
 CREATE_JOB = "CreateJob"
 UNDO_JOB = "UndoJob"
+JOB_RIGHTS = (Right("create", "jobs", "batch"),)
+"""What somebody must be allowed to do who creates a Job by hand."""
 _JOB_LABEL = "batch.kubernetes.io/job-name"
 
 

@@ -9,7 +9,8 @@ from ultra_recovery.apis.action import Step
 from ultra_recovery.apis.run_status import EffectStatus
 from ultra_recovery.core.action import Planner, Sighting
 from ultra_recovery.core.objects import Run
-from ultra_recovery.ports import Caller, Cluster, Databases, Jobs, Messenger, View
+from ultra_recovery.database_ports import Databases
+from ultra_recovery.ports import Caller, Cluster, Jobs, Messenger, View
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,12 @@ from ultra_recovery.core.database_request import offenders_of
 from ultra_recovery.core.errors import Conflict, NotFound
 from ultra_recovery.core.health import PodHealth, judge_pod
 from ultra_recovery.core.objects import Key, Kind, Pod
+from ultra_recovery.core.rights import Right
 from ultra_recovery.core.step_gates import ActionClass
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 EVICT = "Evict"
-_TRAITS = Traits(ActionClass.DISRUPTIVE, EffectClass.GUARDED)
+_TRAITS = Traits(ActionClass.DISRUPTIVE, EffectClass.GUARDED, rights=(Right("create", "pods/eviction", ""),))
 
 
 class RestartPodsAction:

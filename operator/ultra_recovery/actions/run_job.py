@@ -9,7 +9,7 @@ import contextlib
 import re
 from collections.abc import Mapping
 
-from ultra_recovery.actions.job_watch import CREATE_JOB, UNDO_JOB, job_labels, observe_job
+from ultra_recovery.actions.job_watch import CREATE_JOB, JOB_RIGHTS, UNDO_JOB, job_labels, observe_job
 from ultra_recovery.actions.performer import Errand, Toolbox
 from ultra_recovery.apis.action import Action
 from ultra_recovery.apis.reasons import Reason
@@ -30,7 +30,7 @@ class RunJobAction:
         if job is None:
             raise ValueError("not a runJob step")
         breakers = (job.breaker,) if job.breaker else ()
-        return Traits(ActionClass(job.action_class), EffectClass.GUARDED, breakers)
+        return Traits(ActionClass(job.action_class), EffectClass.GUARDED, breakers, JOB_RIGHTS)
 
     def propose(self, view: StepView) -> Proposal | None:
         """One Job for the step."""

@@ -3,90 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from ultra_recovery.adapters.metric_series import SERIES, Series, Type
+from ultra_recovery.adapters.standing_gauges import STANDING_GAUGES, standing_samples
 from ultra_recovery.apis.run_status import EffectOutcome, RunPhase
 from ultra_recovery.core.call import Delivery
+from ultra_recovery.core.naming import LEADER_LEASE
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Kind
-
-SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Buckets for probes."""
-LONG = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
-"""Buckets for recoveries."""
-
-
-class Type(StrEnum):
-    """Types of series."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One series: what `/metrics` says of it."""
-
-    name: str
-    type: Type
-    help: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
-
-
-_POLICY = ("namespace", "policy")
-_ENDED = (*_POLICY, "phase", "reason")
-_BREAKER = ("namespace", "breaker")
-_C, _G, _H = Type.COUNTER, Type.GAUGE, Type.HISTOGRAM
-
-SERIES = (
-    Series("recovery_breaker_state", _G, "State of a breaker: 0 Closed, 1 Open, 2 HalfOpen.", _BREAKER),
-    Series("recovery_breaker_transitions_total", _C, "Transitions of a breaker, by new state.", (*_BREAKER, "to")),
-    Series(
-        "recovery_probes_total",
-        _C,
-        "Probes; target_kind is http, tcp, prometheus, workload, postgres, mysql or unknown.",
-        (*_BREAKER, "outcome", "target_kind"),
-    ),
-    Series(
-        "recovery_pool_connections",
-        _G,
-        "Connections of a database by state: used, free, idle_in_transaction, waiting or blocked; none while unknown.",
-        (*_BREAKER, "state"),
-    ),
-    Series("recovery_pool_limit", _G, "Connections that a database accepts from the application.", _BREAKER),
-    Series("recovery_pool_longest_transaction_seconds", _G, "Age of the oldest open transaction.", _BREAKER),
-    Series("recovery_pool_longest_query_seconds", _G, "How long the longest statement has been running.", _BREAKER),
-    Series("recovery_probe_duration_seconds", _H, "Time that probes took.", ("target_kind",), SHORT),
-    Series(
-        "recovery_decisions_total",
-        _C,
-        "New decisions: Idle, Wait, Hold (a gate refuses) or StartRun.",
-        (*_POLICY, "decision", "reason"),
-    ),
-    Series("recovery_incidents_total", _C, "Incidents opened, recovered, returned, closed.", (*_POLICY, "reason")),
-    Series("recovery_runs_total", _C, "Completed runs, dry ones not, by how and why they ended.", _ENDED),
-    Series("recovery_dry_runs_total", _C, "Completed dry runs: they touch nothing and count nowhere else.", _POLICY),
-    Series("recovery_waits_total", _C, "Waits of runs and steps, by the gate that refused.", (*_POLICY, "reason")),
-    Series("recovery_run_duration_seconds", _H, "From the start of a run to its end.", _POLICY, LONG),
-    Series("recovery_time_to_detect_seconds", _H, "From the first bad observation to detection.", _POLICY, LONG),
-    Series("recovery_time_to_recover_seconds", _H, "From the first bad observation to recovery.", _POLICY, LONG),
-    Series("recovery_attempts_total", _C, "Completed runs that had an effect on anything but people.", _POLICY),
-    Series("recovery_effects_total", _C, "Effects, by what became of them.", (*_POLICY, "kind", "outcome")),
-    Series("recovery_active_runs", _G, "Runs that are not completed.", _POLICY),
-    Series("recovery_runs_awaiting_approval", _G, "Runs that wait for a person's approval.", _POLICY),
-    Series("leader_election_master_status", _G, "1 on the process that leads.", ("name",)),
-    Series("recovery_enforcement_problems_total", _C, "Objects found not enforceable.", ("namespace", "reason")),
-    Series("recovery_events_dropped_total", _C, "Kubernetes Events that could not be posted."),
-    Series("recovery_notifications_total", _C, "Notifications: Delivered, or Failed for good.", ("outcome",)),
-    Series("recovery_notifications_dropped_total", _C, "Not taken: 1000 wait, or above 64 KiB."),
-    Series("recovery_table_stale", _G, "1 while the view of the cluster is too old to act on."),
-)
+from ultra_recovery.core.standing import Standing
 
 _COMPLETED = frozenset(phase for phase in RunPhase if phase.completed)
 _DATABASES = frozenset({"postgres", "mysql"})
@@ -110,6 +38,11 @@ class MetricsSink:
         self._registry = registry if registry is not None else CollectorRegistry()
         self._metrics = {item.name: self._make(item) for item in SERIES}
         self._labels = {item.name: item.labels for item in SERIES}
+        self._shown: dict[tuple[str, tuple[str, ...]], float] = {}
+        # There from the start: an alert cannot tell what never happened from what is not counted.
+        self._record("leader_election_master_status", {"name": LEADER_LEASE}, 0.0)
+        for outcome in (Delivery.DELIVERED, Delivery.FAILED):
+            self._record("recovery_notifications_total", {"outcome": outcome}, 0.0)
         self._takers: dict[Topic, Callable[[Notice], None]] = {
             Topic.BREAKER_TRANSITION: self._transition,
             Topic.BREAKER_PROBE: self._probe,
@@ -151,21 +84,42 @@ class MetricsSink:
         """Whether the table of watched objects is too old to act on."""
         self._record("recovery_table_stale", {}, float(stale))
 
-    def set_active_runs(self, active: Mapping[tuple[str, str], int], awaiting: Mapping[tuple[str, str], int]) -> None:
-        """Replace the numbers of active runs, and of those that await approval: (namespace, policy) → number.
+    def set_clock_skew(self, seconds: float) -> None:
+        """How far the wall clock has moved against the clock that never jumps."""
+        self._record("recovery_clock_skew_seconds", {}, seconds)
 
-        A policy that is not named has none.
+    def set_leader(self, name: str, term: int | None) -> None:
+        """The term in which this process leads by the Lease `name`, None while it does not."""
+        self._record("leader_election_master_status", {"name": name}, float(term is not None))
+        self._record("recovery_leader_term", {}, float(term or 0))
+
+    def set_crds_outdated(self, outdated: bool) -> None:
+        """Whether CRDs of the cluster are missing, or too old for this version to begin."""
+        self._record("recovery_crds_outdated", {}, float(outdated))
+
+    def set_standing(self, standing: Standing) -> None:
+        """Replace all series that say where objects stand now; what is not named has none.
+
+        Only differences are written: ten thousand breakers in the same state must not hold up the probes.
         """
-        for name, numbers in (("recovery_active_runs", active), ("recovery_runs_awaiting_approval", awaiting)):
-            self._metrics[name].clear()
-            for (namespace, policy), number in numbers.items():
-                self._record(name, {"namespace": namespace, "policy": policy}, float(number))
+        samples = {
+            (name, tuple(labels.values())): value
+            for name, labels, value in standing_samples(standing)
+            if value is not None
+        }
+        for name, labels in self._shown.keys() - samples.keys():
+            self._metrics[name].remove(*labels)
+        for key, value in samples.items():
+            if self._shown.get(key) != value:
+                name, labels = key
+                self._record(name, dict(zip(self._labels[name], labels, strict=True)), value)
+        self._shown = samples
 
     def forget(self, kind: Kind, namespace: str, name: str) -> None:
-        """Remove all series of an object that was deleted."""
+        """Remove all series of an object that was deleted; those of where it stands go with the next scrape."""
         owner = _OWNERS.get(kind)
         for series, labels in self._labels.items():
-            if owner is not None and owner in labels:
+            if owner is not None and owner in labels and series not in STANDING_GAUGES:
                 self._metrics[series].remove_by_labels({"namespace": namespace, owner: name})
 
     def render(self) -> tuple[bytes, str]:
@@ -188,7 +142,6 @@ class MetricsSink:
 
     def _transition(self, notice: Notice) -> None:
         self._record("recovery_breaker_transitions_total", notice.labels)
-        self._record("recovery_breaker_state", notice.labels, notice.values.get("state"))
 
     def _probe(self, notice: Notice) -> None:
         self._record("recovery_probes_total", notice.labels)
@@ -198,7 +151,7 @@ class MetricsSink:
 
     def _pool(self, notice: Notice) -> None:
         """The newest figures take the place of the old ones; what is not known now is shown as nothing."""
-        breaker = {name: notice.labels.get(name, "") for name in _BREAKER}
+        breaker = {name: notice.labels.get(name, "") for name in ("namespace", "breaker")}
         for name in _POOL_METRICS:
             self._metrics[name].remove_by_labels(breaker)
         for state in _POOL_STATES:

@@ -19,7 +19,8 @@ from ultra_recovery.apis.database import DatabaseTarget
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import SpecError
 from ultra_recovery.core.probe import Outcome, ProbeResult
-from ultra_recovery.ports import Clock, Secrets, View
+from ultra_recovery.database_ports import Secrets
+from ultra_recovery.ports import Clock, View
 
 _TargetT_contra = TypeVar("_TargetT_contra", contravariant=True)
 

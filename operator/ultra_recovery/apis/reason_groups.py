@@ -52,6 +52,7 @@ REASON_GROUPS: Mapping[str, tuple[Reason, ...]] = {
         Reason.SECRET_NOT_ALLOWED,
         Reason.SECRET_FORBIDDEN,
         Reason.DEPENDENCY_INVALID,
+        Reason.SERVICE_ACCOUNT_UNSET,
     ),
     "Decisions on a policy": (
         Reason.HEALTHY,
@@ -66,6 +67,7 @@ REASON_GROUPS: Mapping[str, tuple[Reason, ...]] = {
         Reason.PAUSED,
         Reason.NAMESPACE_PAUSED,
         Reason.OPERATOR_PAUSED,
+        Reason.RIGHTS_UNKNOWN,
         Reason.MANUAL,
         Reason.NOT_FIRING,
         Reason.NEEDS_HUMAN,
@@ -77,6 +79,7 @@ REASON_GROUPS: Mapping[str, tuple[Reason, ...]] = {
         Reason.COOLDOWN,
         Reason.BUDGET,
         Reason.TARGET_LEASED,
+        Reason.FORBIDDEN,
         Reason.MAINTENANCE_WINDOW,
         Reason.ROLLOUT_IN_PROGRESS,
         Reason.DEPENDENCY_OPEN,

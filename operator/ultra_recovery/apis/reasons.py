@@ -159,6 +159,10 @@ class Reason(StrEnum):
     MAINTENANCE_WINDOW = "MaintenanceWindow"
     STORM = "Storm"
     BUDGET = "Budget"
+    # Whose rights a policy acts by, where that is checked
+    FORBIDDEN = "Forbidden"
+    SERVICE_ACCOUNT_UNSET = "ServiceAccountUnset"
+    RIGHTS_UNKNOWN = "RightsUnknown"
 
 
 REASON_SENTENCES: dict[Reason, str] = {
@@ -274,5 +278,8 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.REPORT_FAILED: "Callers reported failures of the dependency.",
     Reason.REPORT_NEUTRAL: "The newest report is neither good nor bad: a 429, a cancelled call, a caller's mistake.",
     Reason.NO_REPORTS: "Nobody has reported of the dependency for a minute, so nothing is known about it.",
+    Reason.FORBIDDEN: "The ServiceAccount that the policy names may not do what its ladder, or the step, does.",
+    Reason.SERVICE_ACCOUNT_UNSET: "The policy names no ServiceAccount, and this operator wants one to answer for it.",
+    Reason.RIGHTS_UNKNOWN: "Whether the policy's ServiceAccount may do it could not be asked, so it is not done.",
     Reason.TRIAL_OFFERED: "The recovery timeout of an external target is over: one caller at a time may try it.",
 }

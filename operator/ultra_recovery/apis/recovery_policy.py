@@ -267,3 +267,8 @@ class RecoveryPolicySpec(ApiType):
         "Default: [].",
     )
     history: History = Field(default_factory=History, description="How many completed runs are kept, and for how long.")
+    service_account_name: ObjectName | None = Field(
+        default=None,
+        description="The ServiceAccount of the policy's own namespace that answers for the policy. Where the operator "
+        "checks creators, nothing is done that this account may not do itself. Default: none. Example: web-recovery.",
+    )

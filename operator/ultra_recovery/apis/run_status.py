@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ultra_recovery.apis.action import Step
-from ultra_recovery.apis.meta import ApiType, LabelName, TargetRef, Timestamp
+from ultra_recovery.apis.meta import ApiType, LabelName, ObjectName, TargetRef, Timestamp
 from ultra_recovery.apis.recovery_policy import Dependency, Limits, MaintenanceWindow, Verify
 from ultra_recovery.apis.trigger import Trigger
 
@@ -216,6 +216,9 @@ class Plan(ApiType):
     )
     maintenance_windows: Annotated[list[MaintenanceWindow], Field(max_length=8)] = Field(
         default_factory=list, description="When steps may begin, as the policy had it when the run started."
+    )
+    service_account_name: ObjectName | None = Field(
+        default=None, description="Who answers for the policy, as it said when the run started. Default: none."
     )
 
 

@@ -6,6 +6,7 @@ alternatives with null must go, object defaults must be empty so that the nested
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,11 @@ from ultra_recovery.apis.meta import GROUP, PATTERN_MESSAGE, VERSION, ApiType, f
 
 Schema = dict[str, Any]
 
+SCHEMA_REVISION = 1
+"""Grows by one in the first change of a schema after a release. An operator does not start on an older one."""
 GENERATED_ANNOTATION = f"{GROUP}/generated"
+REVISION_ANNOTATION = f"{GROUP}/schema-revision"
+_REVISION = re.compile(r"\bSchema revision (\d+)\.$")
 RULES = "x-kubernetes-validations"
 LIST_TYPE = "x-kubernetes-list-type"
 _KEY_ORDER = (
@@ -56,7 +61,10 @@ def crd(kind: Kind) -> Schema:
         "kind": "CustomResourceDefinition",
         "metadata": {
             "name": kind.crd_name,
-            "annotations": {GENERATED_ANNOTATION: "by ultra-recovery generate, from the types; do not edit"},
+            "annotations": {
+                GENERATED_ANNOTATION: "by ultra-recovery generate, from the types; do not edit",
+                REVISION_ANNOTATION: str(SCHEMA_REVISION),
+            },
             "labels": {"app.kubernetes.io/name": "ultra-recovery"},
         },
         "spec": {
@@ -75,10 +83,20 @@ def crd(kind: Kind) -> Schema:
     }
 
 
+def revision_of(description: str) -> int:
+    """The revision that the description of a served schema ends with; 0 where there is none.
+
+    The description is what the API server publishes to everybody. An annotation of the CRD it shows only to those who
+    may read CRDs, and unknown fields of a schema are dropped.
+    """
+    found = _REVISION.search(description)
+    return int(found[1]) if found else 0
+
+
 def root_schema(kind: Kind) -> Schema:
     """The schema of a whole object of this kind."""
     return {
-        "description": kind.description,
+        "description": f"{kind.description} Schema revision {SCHEMA_REVISION}.",
         "type": "object",
         "required": ["spec"],
         "properties": {

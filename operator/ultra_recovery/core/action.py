@@ -14,6 +14,7 @@ from ultra_recovery.apis.recovery_policy import Limits
 from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus, StepStatus
 from ultra_recovery.core.breaker_state import Snapshot
 from ultra_recovery.core.objects import Pod, Run
+from ultra_recovery.core.rights import Right
 from ultra_recovery.core.signals import Signal
 from ultra_recovery.core.step_gates import ActionClass
 from ultra_recovery.core.target import TargetFacts
@@ -39,11 +40,13 @@ class Traits:
         action_class: which gates apply.
         effect_class: whether an effect may be repeated.
         breakers: breakers of the dependencies it touches: their Leases are held, and they are probed, during the step.
+        rights: what a person would need to do the same by hand; nothing where the cluster itself is not touched.
     """
 
     action_class: ActionClass
     effect_class: EffectClass
     breakers: tuple[str, ...] = ()
+    rights: tuple[Right, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

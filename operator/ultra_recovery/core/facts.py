@@ -39,11 +39,13 @@ class Rails:
         paused: the namespace or the operator is paused.
         budget: a budget of the policy, the workload, the namespace or the cluster is used up.
         storm: so many targets of the namespace are in trouble that restarting pods would not help.
+        creator: who answers for the policy may not do what comes next, or nobody can say whether they may.
     """
 
     paused: Problem | None = None
     budget: Refusal | None = None
     storm: Refusal | None = None
+    creator: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ultra_recovery.core.step_gates import ActionClass, StepGate
 
 RUN_GATE_REASONS: Mapping[RunGate, tuple[Reason, ...]] = {
     run_gates.stalled: (Reason.STALLED,),
+    run_gates.creator: (Reason.RIGHTS_UNKNOWN,),
     run_gates.paused: (Reason.PAUSED, Reason.OPERATOR_PAUSED, Reason.NAMESPACE_PAUSED),
     run_gates.manual: (Reason.MANUAL,),
     run_gates.not_firing: (Reason.NOT_FIRING,),
@@ -40,6 +41,7 @@ class StepGateFacts:
 
 
 STEP_GATE_FACTS: Mapping[StepGate, StepGateFacts] = {
+    step_gates.creator: StepGateFacts((Reason.FORBIDDEN, Reason.RIGHTS_UNKNOWN), _ACTS),
     step_gates.maintenance_window: StepGateFacts((Reason.MAINTENANCE_WINDOW,), _ACTS),
     step_gates.rollout_in_progress: StepGateFacts((Reason.ROLLOUT_IN_PROGRESS,), (ActionClass.DISRUPTIVE,)),
     step_gates.dependency_open: StepGateFacts((Reason.DEPENDENCY_OPEN, Reason.AWAITING_PROBE), _DISTURBS),

@@ -49,6 +49,12 @@ def stalled(facts: PolicyFacts, incident: IncidentStatus | None, now: datetime) 
     return Refusal(Reason.STALLED, facts.problem.message) if facts.problem else None
 
 
+def creator(facts: PolicyFacts, incident: IncidentStatus | None, now: datetime) -> Refusal | None:
+    """Nobody can say whether the policy's ServiceAccount may do what the ladder does."""
+    del incident, now
+    return facts.rails.creator
+
+
 def paused(facts: PolicyFacts, incident: IncidentStatus | None, now: datetime) -> Refusal | None:
     """The policy, its namespace or the whole operator was switched off."""
     del incident, now
@@ -185,6 +191,7 @@ def target_leased(facts: PolicyFacts, incident: IncidentStatus | None, now: date
 
 RUN_GATES: tuple[RunGate, ...] = (
     stalled,
+    creator,
     paused,
     manual,
     not_firing,

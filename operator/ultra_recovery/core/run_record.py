@@ -57,6 +57,7 @@ def adopt_plan(
         limits=spec.limits,
         dependencies=spec.dependencies,
         maintenance_windows=spec.maintenance_windows,
+        service_account_name=spec.service_account_name,
     )
     key = workload.meta.key
     target = TargetSnapshot(

@@ -74,6 +74,12 @@ class EffectRequest:
 StepGate = Callable[[EffectRequest, datetime], Refusal | None]
 
 
+def creator(request: EffectRequest, now: datetime) -> Refusal | None:
+    """The policy's ServiceAccount may not do what the step does, or not any more, or nobody can say."""
+    del now
+    return request.rails.creator
+
+
 def maintenance_window(request: EffectRequest, now: datetime) -> Refusal | None:
     """A maintenance window forbids it, or none that allows it is open."""
     return window_refusal(request.windows, now)
@@ -177,7 +183,7 @@ def quorum(request: EffectRequest, now: datetime) -> Refusal | None:
     )
 
 
-STEP_GATES: tuple[StepGate, ...] = (maintenance_window, rollout_in_progress, dependency_open, storm, quorum)
+STEP_GATES: tuple[StepGate, ...] = (creator, maintenance_window, rollout_in_progress, dependency_open, storm, quorum)
 FORCED_GATES: frozenset[StepGate] = frozenset({maintenance_window, dependency_open, storm, quorum})
 """The gates that a run with `force` skips."""
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ultra_recovery.actions.performer import Toolbox
+from ultra_recovery.database_ports import Databases
 from ultra_recovery.engine.blocked import BlockedTeller
 from ultra_recovery.engine.breaker_watch import BreakerWatch
 from ultra_recovery.engine.breakers import Breakers
+from ultra_recovery.engine.creators import Creators
 from ultra_recovery.engine.engine import Engine
 from ultra_recovery.engine.gather import Gatherer
 from ultra_recovery.engine.leadership import Leadership
@@ -26,20 +28,25 @@ from ultra_recovery.ports import (
     Caller,
     Clock,
     Cluster,
-    Databases,
     Jobs,
     Leases,
     Messenger,
     Objects,
     Prober,
     Random,
+    Reviewer,
     Sink,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything outside the engine, by port; `image` is our own, for the Jobs of databases."""
+    """Everything outside the engine, by port.
+
+    Attributes:
+        reviewer: who says what a policy's ServiceAccount may do; None: that is not asked.
+        image: our own image, for the Jobs of databases; "": they cannot be created.
+    """
 
     objects: Objects
     cluster: Cluster
@@ -53,6 +60,7 @@ class World:
     clock: Clock
     random: Random
     image: str = ""
+    reviewer: Reviewer | None = None
 
 
 def build_engine(table: Table, world: World, leadership: Leadership, limits: ClusterLimits) -> Engine:
@@ -62,13 +70,15 @@ def build_engine(table: Table, world: World, leadership: Leadership, limits: Clu
     breakers = Breakers(table, world.prober, recorder, clock, world.random)
     ledger = Ledger(clock)
     table.subscribe(ledger.changed)
-    gatherer = Gatherer(table, breakers, ledger, RailsReader(table, ledger, limits), clock)
+    creators = Creators(world.reviewer, clock)
+    gatherer = Gatherer(table, breakers, ledger, RailsReader(table, ledger, limits), creators, clock)
     targets = TargetLeases(world.leases, clock)
     blocked = BlockedTeller(world.messenger)
-    policies = Policies(table, gatherer, recorder, leadership, targets, world.objects, ledger, blocked, clock)
     tools = Toolbox(table, world.cluster, world.jobs, world.caller, world.messenger, world.databases, world.image)
+    policies = Policies(table, gatherer, recorder, leadership, targets, world.objects, ledger, creators, blocked, clock)
     effects = RunEffects(tools, leadership, clock)
     watch = BreakerWatch(breakers)
-    runs = Runs(table, gatherer, recorder, leadership, RunLeases(targets, clock), effects, watch, clock)
+    leases = RunLeases(targets, clock)
+    runs = Runs(table, gatherer, recorder, leadership, leases, creators, effects, watch, clock)
     retention = Retention(table, world.objects, leadership, clock)
     return Engine(table, world.objects, leadership, gatherer, breakers, policies, runs, retention, recorder, clock)

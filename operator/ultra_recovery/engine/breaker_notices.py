@@ -14,8 +14,6 @@ from ultra_recovery.core.pool_figures import gauges_of
 from ultra_recovery.core.probe import Outcome, ProbeResult
 from ultra_recovery.core.resets import MAX_VALUE
 
-STATE_NUMBER = {BreakerState.CLOSED: 0.0, BreakerState.OPEN: 1.0, BreakerState.HALF_OPEN: 2.0}
-
 
 def of_transition(item: Breaker, transition: Transition) -> Notice:
     """The breaker moved, or was reset."""
@@ -29,7 +27,6 @@ def of_transition(item: Breaker, transition: Transition) -> Notice:
         message,
         warning=after.state is BreakerState.OPEN,
         labels={"namespace": key.namespace, "breaker": key.name, "to": after.state},
-        values={"state": STATE_NUMBER[after.state]},
     )
 
 

@@ -128,7 +128,12 @@ class Breakers:
             self.queue.add(key)
 
     async def look(self, key: Key) -> float | None:
-        """Apply what happened to a breaker, probe if it is due, write what changed; seconds to the next look."""
+        """Apply what happened to a breaker, probe if it is due, write what changed; seconds to the next look.
+
+        Raises:
+            NotLeader: this process may not act now.
+            ApiError: the status could not be written.
+        """
         item = self._table.get(key)
         if not isinstance(item, Breaker) or item.meta.deleting:
             self._runtimes.pop(key, None)
@@ -141,6 +146,7 @@ class Breakers:
         runtime = self._runtime(item, item.spec, now)
         self._apply(runtime, item, item.spec, now)
         if runtime.snapshot.probed and runtime.due <= now and not runtime.probing:
+            self._recorder.check()
             self._send_probe(key, item.spec, runtime)
             watched, attended = self._attention.watched(key), self._attention.attended(key)
             runtime.due = next_probe_at(runtime.snapshot, item.spec, now, watched=watched, attended=attended)

@@ -9,10 +9,11 @@ from typing import Any
 
 from ultra_recovery.apis.meta import GROUP
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core.errors import ApiError
+from ultra_recovery.core.naming import LEADER_LEASE
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import AnyObject, Key, Kind, Pod, Policy, Run
+from ultra_recovery.core.standing import Standing
 from ultra_recovery.engine.breakers import Breakers
 from ultra_recovery.engine.gather import Gatherer
 from ultra_recovery.engine.leadership import Leadership
@@ -20,6 +21,7 @@ from ultra_recovery.engine.policies import Policies
 from ultra_recovery.engine.record import Recorder
 from ultra_recovery.engine.retention import Retention
 from ultra_recovery.engine.runs import Runs
+from ultra_recovery.engine.standing import StandingReader
 from ultra_recovery.engine.table import Table
 from ultra_recovery.ports import Clock, Objects
 
@@ -61,6 +63,7 @@ class Engine:
         self._retention = retention
         self._recorder = recorder
         self._clock = clock
+        self._standing = StandingReader(table, clock)
         self._synced_at = float("-inf")
         self._pod_uids: dict[Key, str] = {}
         self._specs: dict[Key, tuple[str, int]] = {}
@@ -79,16 +82,11 @@ class Engine:
         """Whether the table may be far from the truth."""
         return self._clock.boottime() - self._synced_at > STALE_AFTER
 
-    def active_runs(self, phase: RunPhase | None = None) -> dict[tuple[str, str], int]:
-        """How many runs are not completed, or are in a phase, by namespace and policy, for all policies there are."""
-        counts = {(item.meta.key.namespace, item.meta.key.name): 0 for item in self._table.select(Kind.POLICY)}
-        for item in self._table.select(Kind.RUN):
-            if not isinstance(item, Run) or item.completed or item.spec is None:
-                continue
-            if phase in (None, item.status.phase):
-                key = (item.meta.key.namespace, item.spec.policy_name)
-                counts[key] = counts.get(key, 0) + 1
-        return counts
+    def standing(self) -> Standing:
+        """Where everything stands; empty while this process does not lead."""
+        if self._leadership.term is None:
+            return Standing()
+        return self._standing.read((self._breakers.queue, self._policies.queue, self._runs.queue))
 
     async def run(self) -> None:
         """Follow the cluster, and lead whenever this process is the leader. Ends only by an error or cancellation."""
@@ -153,7 +151,9 @@ class Engine:
         message = f"term {term}"
         values = {"leader": 1.0 if leads else 0.0, "term": float(term)}
         self._recorder.tell(
-            Notice(Topic.LEADERSHIP, key, "", reason, message, event=False, labels={"name": "operator"}, values=values)
+            Notice(
+                Topic.LEADERSHIP, key, "", reason, message, event=False, labels={"name": LEADER_LEASE}, values=values
+            )
         )
 
     def _enqueue(self, key: Key) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ultra_recovery.actions.notify import NOTIFY
@@ -14,13 +14,14 @@ from ultra_recovery.apis.recovery_run import Cause
 from ultra_recovery.apis.run_status import EffectOutcome, RunPhase
 from ultra_recovery.apis.trigger import Trigger
 from ultra_recovery.core.breaker_state import Snapshot
-from ultra_recovery.core.facts import DependencyFacts, PolicyFacts, RunFacts
+from ultra_recovery.core.facts import DependencyFacts, PolicyFacts, Rails, RunFacts
 from ultra_recovery.core.health import PodHistory, observe_pod, pods_of
 from ultra_recovery.core.objects import Key, Kind, Pod, Policy, Run, Workload
 from ultra_recovery.core.refusal import Refusal
 from ultra_recovery.core.signals import Observed, Signal, SignalState, is_quiet, read_health, read_signals
 from ultra_recovery.core.target import TargetFacts
 from ultra_recovery.engine.breakers import Breakers
+from ultra_recovery.engine.creators import Creators
 from ultra_recovery.engine.ledger import Ledger
 from ultra_recovery.engine.policy_problems import find_problem
 from ultra_recovery.engine.pool_memory import PoolMemory
@@ -41,22 +42,27 @@ class Held:
         breakers: the Leases of the breakers that the current step touches; None: not asked.
         refused: what the API server answered to the latest effect, if it refused it for now.
         observations: what the actions saw of their open effects.
+        creator: why the current step may not be done by who answers for the policy.
     """
 
     target: Claim | None = None
     breakers: Claim | None = None
     refused: Refusal | None = None
     observations: Mapping[str, object] = field(default_factory=dict)
+    creator: Refusal | None = None
 
 
 class Gatherer:
     """Turns the table into facts, and remembers of each pod what one look cannot tell."""
 
-    def __init__(self, table: Table, breakers: Breakers, ledger: Ledger, rails: RailsReader, clock: Clock) -> None:
+    def __init__(
+        self, table: Table, breakers: Breakers, ledger: Ledger, rails: RailsReader, creators: Creators, clock: Clock
+    ) -> None:
         self._table = table
         self._breakers = breakers
         self._ledger = ledger
         self._rails = rails
+        self._creators = creators
         self._clock = clock
         self._histories: dict[tuple[str, timedelta], PodHistory] = {}
         self._pools = PoolMemory()
@@ -75,6 +81,7 @@ class Gatherer:
         uid = target.workload.meta.uid if target.workload else ""
         records = self._ledger.records_of_policy(key.namespace, key.name)
         claimant = Claimant(key.namespace, key.name, spec.limits.budget, uid, run)
+        verdict = self._creators.verdict(key.namespace, spec.service_account_name, spec.ladder)
         return PolicyFacts(
             policy=policy,
             spec=spec,
@@ -84,8 +91,8 @@ class Gatherer:
             records=[record for record in records if record.name != run and record.uid],
             target_records=[record for record in self._ledger.records_of_target(uid) if record.policy != key.name],
             dependencies=self._dependencies(key.namespace, spec.dependencies),
-            rails=self._rails.read(claimant, self._clock.now()),
-            problem=find_problem(self._table, policy, spec, target),
+            rails=replace(self._rails.read(claimant, self._clock.now()), creator=verdict.refusal),
+            problem=find_problem(self._table, policy, spec, target) or verdict.problem,
         )
 
     def run(self, run: Run, term: int, held: Held) -> RunFacts:
@@ -108,7 +115,7 @@ class Gatherer:
             term=term,
             policy_facts=facts,
             dependencies=self._dependencies(namespace, listed),
-            rails=facts.rails if facts is not None else self._rails.read_running(namespace, now),
+            rails=facts.rails if facts is not None else self._running_rails(namespace, held, now),
             reports=self._reports(run, spec, now) if pending and spec else {},
             lease_held=held.target.held if held.target else None,
             lease_holder=self.name_of(namespace, held.target.holder) if held.target else "",
@@ -123,6 +130,9 @@ class Gatherer:
     def _touched(self, run: Run) -> dict[str, Snapshot | None]:
         name = run.current_rung.action.breaker if run.current_rung is not None else None
         return {name: self._breakers.snapshot(run.meta.key.namespace, name)} if name is not None else {}
+
+    def _running_rails(self, namespace: str, held: Held, now: datetime) -> Rails:
+        return replace(self._rails.read_running(namespace, now), creator=held.creator)
 
     def name_of(self, namespace: str, run_uid: str) -> str:
         """Name of the run that holds a Lease, for messages; its UID where the run is not known."""

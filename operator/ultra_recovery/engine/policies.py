@@ -23,6 +23,7 @@ from ultra_recovery.core.resets import ResetRequest, read_reset
 from ultra_recovery.core.step_gates import ActionClass
 from ultra_recovery.engine import policy_notices as notices
 from ultra_recovery.engine.blocked import BlockedTeller
+from ultra_recovery.engine.creators import FRESH, Creators
 from ultra_recovery.engine.gather import Gatherer
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.ledger import Ledger
@@ -49,6 +50,7 @@ class Policies:
         leases: TargetLeases,
         objects: Objects,
         ledger: Ledger,
+        creators: Creators,
         blocked: BlockedTeller,
         clock: Clock,
     ) -> None:
@@ -59,6 +61,7 @@ class Policies:
         self._leases = leases
         self._objects = objects
         self._ledger = ledger
+        self._creators = creators
         self._blocked = blocked
         self._clock = clock
         self.queue = WorkQueue("policies", self.look, clock)
@@ -70,24 +73,28 @@ class Policies:
         if not isinstance(policy, Policy) or policy.meta.deleting:
             self._gatherer.attend(key, ())
             return None
-        now = self._clock.now()
         spec = policy.spec
         if spec is None:
-            await self._refuse(policy, now)
+            await self._refuse(policy, self._clock.now())
             return None
+        await self._creators.review(key.namespace, spec.service_account_name, spec.ladder)
+        if self._table.get(key) is not policy:
+            # It changed while we asked: nothing is decided by what it was.
+            return 0.0
+        now = self._clock.now()
         policy, request = self._take_reset(policy, now)
         facts = self._gatherer.policy(policy, spec)
         self._gatherer.attend(key, facts.signals)
         decision = decide(facts, first_class(spec), now)
         if decision.kind is not DecisionKind.START_RUN:
             told = await self._record(key, facts, decision, request, now)
-            return self._delay(decision, told, now)
+            return self._delay(decision, told, facts, now)
         # The place in the budgets is taken before anything is awaited: nobody else can take it meanwhile.
         target = facts.target.workload
         name, uid = decision.run_name, target.meta.uid if target is not None else ""
         self._ledger.reserve(key.namespace, name, key.name, uid, now)
         try:
-            facts = await self._ask_lease(facts, spec)
+            facts = await self._ask_last(facts, spec)
             decision = decide(facts, first_class(spec), now)
             told = await self._record(key, facts, decision, request, now)
             if decision.kind is DecisionKind.START_RUN:
@@ -100,14 +107,15 @@ class Policies:
             raise
         if decision.kind is not DecisionKind.START_RUN:
             self._ledger.release(key.namespace, name)
-        return self._delay(decision, told, now)
+        return self._delay(decision, told, facts, now)
 
-    @staticmethod
-    def _delay(decision: Decision, told: datetime | None, now: datetime) -> float | None:
+    def _delay(self, decision: Decision, told: datetime | None, facts: PolicyFacts, now: datetime) -> float | None:
         lease = now + _LEASE_LOOK if decision.reason is Reason.TARGET_LEASED else None
         incident = decision.incident
         open_look = now + _OPEN_LOOK if incident is not None and incident.state is not IncidentState.CLOSED else None
-        moments = [moment for moment in (decision.next_look, told, lease, open_look) if moment is not None]
+        due = self._creators.due(facts.policy.meta.key.namespace, facts.spec.service_account_name, facts.spec.ladder)
+        review = now + timedelta(seconds=due) if due is not None else None
+        moments = [moment for moment in (decision.next_look, told, lease, open_look, review) if moment is not None]
         return max((min(moments) - now).total_seconds(), 0.0) if moments else None
 
     def _take_reset(self, policy: Policy, now: datetime) -> tuple[Policy, ResetRequest]:
@@ -121,12 +129,18 @@ class Policies:
         status = policy.status.model_copy(update={"reset_at": reset_at})
         return replace(policy, status=status), request
 
-    async def _ask_lease(self, facts: PolicyFacts, spec: RecoveryPolicySpec) -> PolicyFacts:
-        """The target's Lease is the last gate and the only one that costs a request: asked when all others agree."""
-        reference = spec.target_ref
-        target = Key(Kind(reference.kind), facts.policy.meta.key.namespace, reference.name)
-        holder = await self._leases.holder(target)
-        return replace(facts, lease_holder=self._gatherer.name_of(target.namespace, holder) if holder else "")
+    async def _ask_last(self, facts: PolicyFacts, spec: RecoveryPolicySpec) -> PolicyFacts:
+        """What costs a request is asked when all else agrees: the creator's rights anew, and the target's Lease."""
+        namespace, account = facts.policy.meta.key.namespace, spec.service_account_name
+        await self._creators.review(namespace, account, spec.ladder, within=FRESH)
+        verdict = self._creators.verdict(namespace, account, spec.ladder)
+        holder = await self._leases.holder(Key(Kind(spec.target_ref.kind), namespace, spec.target_ref.name))
+        return replace(
+            facts,
+            problem=facts.problem or verdict.problem,
+            rails=replace(facts.rails, creator=verdict.refusal),
+            lease_holder=self._gatherer.name_of(namespace, holder) if holder else "",
+        )
 
     async def _record(
         self, key: Key, facts: PolicyFacts, decision: Decision, request: ResetRequest, now: datetime

@@ -31,12 +31,12 @@ class WorkQueue:
     """
 
     def __init__(self, name: str, worker: Worker, clock: Clock) -> None:
-        self._name = name
+        self.name = name
         self._worker = worker
         self._clock = clock
         self._due: dict[Key, float] = {}
         self._heap: list[tuple[float, Key]] = []
-        self._busy: set[Key] = set()
+        self._busy: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
         self._held: dict[Key, float] = {}
         self._wake = asyncio.Event()
@@ -49,13 +49,19 @@ class WorkQueue:
             heapq.heappush(self._heap, (due, key))
             self._wake.set()
 
+    @property
+    def lag(self) -> float:
+        """Seconds for which the key that waits longest has been due or in work; 0.0 while there is none."""
+        since = [*self._busy.values(), *(due for due, _ in self._heap[:1])]
+        return max(self._clock.boottime() - min(since), 0.0) if since else 0.0
+
     async def run(self) -> None:
         """Work until cancelled; what is being worked on is cancelled with it."""
         async with asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
                 for key in self._take_due():
-                    self._busy.add(key)
+                    self._busy[key] = self._clock.boottime()
                     group.create_task(self._handle(key))
                 await self._wait()
 
@@ -106,9 +112,9 @@ class WorkQueue:
         except Exception:
             # A bug that one object brings out must not stop the care for all others.
             delay = self._back_off(key)
-            log.exception("unexpected error", extra={"object": str(key), "queue": self._name})
+            log.exception("unexpected error", extra={"object": str(key), "queue": self.name})
         finally:
-            self._busy.discard(key)
+            self._busy.pop(key, None)
             self._wake.set()
         if delay is not None:
             self.add(key, delay)

@@ -31,6 +31,14 @@ class Recorder:
         """Whether the status is not what is stored."""
         return encode_status(_wire(item, status)) != item.raw_status
 
+    def check(self) -> None:
+        """Pass the leader's fence without a write, as before a probe.
+
+        Raises:
+            NotLeader: this process may not act now.
+        """
+        self._leadership.check()
+
     async def write(self, item: Breaker | Policy | Run, status: ApiType) -> Breaker | Policy | Run:
         """Write a status and put the object, as stored, into the table.
 

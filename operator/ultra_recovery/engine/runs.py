@@ -7,13 +7,15 @@ from collections.abc import Callable
 
 from ultra_recovery.actions.performer import Performer
 from ultra_recovery.actions.registry import find_action
-from ultra_recovery.apis.run_status import EffectStatus, RecoveryRunStatus, RunPhase
+from ultra_recovery.apis.run_status import EffectStatus, RecoveryRunStatus, RunPhase, StepState
 from ultra_recovery.core.effect_record import record_outcome
 from ultra_recovery.core.objects import Key, Kind, Policy, Run
+from ultra_recovery.core.refusal import Refusal
 from ultra_recovery.core.run import Advance, advance
 from ultra_recovery.core.run_size import bounded
 from ultra_recovery.engine import run_notices as notices
 from ultra_recovery.engine.breaker_watch import BreakerWatch
+from ultra_recovery.engine.creators import FRESH, Creators
 from ultra_recovery.engine.gather import Gatherer, Held
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.queue import WorkQueue
@@ -26,6 +28,7 @@ from ultra_recovery.ports import Clock
 log = logging.getLogger(__name__)
 
 _MAX_MOVES = 100
+_BEFORE_EFFECTS = (StepState.WAITING, StepState.ACTING)
 _UNDER_WAY = 0.25
 """Seconds to the next look at an effect that somebody is at."""
 
@@ -40,6 +43,7 @@ class Runs:
         recorder: Recorder,
         leadership: Leadership,
         leases: RunLeases,
+        creators: Creators,
         effects: RunEffects,
         watch: BreakerWatch,
         clock: Clock,
@@ -49,6 +53,7 @@ class Runs:
         self._recorder = recorder
         self._leadership = leadership
         self._leases = leases
+        self._creators = creators
         self._effects = effects
         self._watch = watch
         self._clock = clock
@@ -110,12 +115,28 @@ class Runs:
         if run.status.phase is RunPhase.AWAITING_APPROVAL:
             await self._leases.pause(run)
             return Held()
+        creator = await self._review(run)
         return Held(
+            creator=creator,
             target=await self._leases.target(run, wanted=wants_target),
             breakers=await self._leases.breakers(run, wanted=wants_breakers),
             refused=self._effects.refused(run),
             observations=await self._effects.observe(run),
         )
+
+    async def _review(self, run: Run) -> Refusal | None:
+        """Why who answers for the policy may not do the current step; before the start all of the ladder is asked."""
+        namespace, plan, rung = run.meta.key.namespace, run.status.plan, run.current_rung
+        if plan is not None and rung is not None:
+            if run.status.steps[-1].state not in _BEFORE_EFFECTS:
+                return None
+            account = plan.service_account_name
+            await self._creators.review(namespace, account, [rung], within=FRESH)
+            return self._creators.verdict(namespace, account, [rung]).refusal
+        policy = self._table.get(Key(Kind.POLICY, namespace, run.spec.policy_name)) if run.spec else None
+        if isinstance(policy, Policy) and policy.spec is not None:
+            await self._creators.review(namespace, policy.spec.service_account_name, policy.spec.ladder)
+        return None
 
     async def _write(self, run: Run, status: RecoveryRunStatus) -> bool:
         """Write a status that differs; whether it did."""

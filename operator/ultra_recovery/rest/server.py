@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import Any
 
 import uvicorn
@@ -56,8 +57,10 @@ class PunctualProtocol(H11Protocol):
             self.transport.close()
 
 
-def build_server(application: Application, port: int, host: str = "0.0.0.0") -> uvicorn.Server:
-    """A server that is not started yet; its caller handles signals."""
+def build_server(
+    application: Application, port: int, host: str = "0.0.0.0", tls: ssl.SSLContext | None = None
+) -> uvicorn.Server:
+    """A server that is not started yet; its caller handles signals. Without `tls` it speaks plain HTTP."""
     options: dict[str, Any] = {
         "host": host,
         "port": port,
@@ -75,4 +78,6 @@ def build_server(application: Application, port: int, host: str = "0.0.0.0") -> 
         "limit_concurrency": _MOST_CONNECTIONS,
         "h11_max_incomplete_event_size": MAX_HEADERS + 8192,
     }
+    if tls is not None:
+        options["ssl_context_factory"] = lambda *_: tls
     return uvicorn.Server(uvicorn.Config(application, **options))

@@ -18,7 +18,12 @@ DURATION = "must be a duration from 1s to 1h, as number and unit: 30s, 5m or 1m3
 
 BAD = [
     bad("target", GONE, "spec.target", "Required value"),
-    bad("target", {}, "spec.target", "set exactly one target: http, tcp, prometheus, workload or external"),
+    bad(
+        "target",
+        {},
+        "spec.target",
+        "set exactly one target: http, tcp, prometheus, workload, postgres, mysql or",
+    ),
     bad("target.workload", {"kind": "Deployment", "name": "web"}, "spec.target", "set exactly one target"),
     bad("target.tcp", {"serviceRef": SERVICE}, "spec.target", "set exactly one target"),
     bad("target.prometheus", {**QUERY, "serviceRef": SERVICE}, "spec.target", "set exactly one target"),

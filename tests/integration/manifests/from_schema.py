@@ -22,6 +22,7 @@ _ONE_OF = (
     re.compile(r"^\[(has\(self\.\w+\)(?:, has\(self\.\w+\))*)\]\.filter"),
     re.compile(r"^(has\(.*\) != has\(.*\))$"),
 )
+_ANY_OF = re.compile(r"^\[(has\(self\.\w+\)(?:, has\(self\.\w+\))*)\]\.exists")
 _BESIDE = re.compile(r"^!has\(self\.(\w+)\) \|\| self\.(\w+) == '/'$")
 _DNS = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _OF_PATTERN: tuple[tuple[str, list[str], Callable[[int], str]], ...] = (
@@ -31,6 +32,8 @@ _OF_PATTERN: tuple[tuple[str, list[str], Callable[[int], str]], ...] = (
     (r"^/[^\s", ["/", "/healthz"], lambda most: "/".ljust(most, "p")),
     ("^[1-5][0-9]{2}", ["200", "200-399"], lambda _: "200-399"),
     ("^([A-Za-z0-9][-.A-Za-z0-9]*|", ["10.0.0.1:5432", "[2001:db8::1]:1"], lambda most: "a" * (most - 6) + ":65535"),
+    ("^[A-Za-z0-9][-.A-Za-z0-9]*$", ["db.example.com", "X"], lambda most: "a" * most),
+    ("^([A-Za-z0-9]([-A-Za-z0-9_.]*", ["pgbouncer", "", "A_b.c"], lambda most: "a" * most),
     ("^-?[0-9]{1,15}", ["0", "-0.5", "1"], lambda _: "-" + "9" * 15 + "." + "9" * 15),
     ("^[A-Z][A-Za-z]*$", ["ProbeFailed", "X"], lambda most: "E" * most),
     ("^([0-9]{1,2}|100)%", ["0%", "50%", "100%"], lambda _: "100%"),
@@ -99,6 +102,9 @@ def _object(draw: Draw, schema: Schema) -> dict[str, Any]:
         chosen = draw(st.sampled_from(names))
         barred |= set(names) - {chosen}
         wanted.add(chosen)
+    for rule in schema.get(RULES, ()):
+        any_of = _ANY_OF.match(rule["rule"])
+        wanted |= {draw(st.sampled_from(re.findall(r"has\(self\.(\w+)\)", any_of[1])))} if any_of else set()
     result = {}
     for name, field in schema["properties"].items():
         if name in wanted or (name not in barred and draw(st.integers(0, 3)) == 0):
@@ -144,7 +150,8 @@ def largest(schema: Schema, place: int = 0) -> Any:
     if kind == "object":
         fields = schema.get("properties")
         if fields is None:
-            return {f"k{number}".ljust(63, "k"): "v" * 256 for number in range(schema["maxProperties"])}
+            longest = largest(schema.get("additionalProperties") or {"type": "string", "maxLength": 256})
+            return {f"k{number}".ljust(63, "k"): longest for number in range(schema["maxProperties"])}
         groups = _choices(schema)
         sizes = {name: largest(field, place) for name, field in fields.items()}
         heaviest = {max(names, key=lambda name: len(str(sizes[name]))) for names in groups}

@@ -14,7 +14,7 @@ STEP = "spec.ladder[0]"
 ACTION = f"{STEP}.action"
 JOB, HOOK, NOTIFY, WEBHOOK = (f"{ACTION}.{name}" for name in ("runJob", "callHook", "notify", "notify.webhook"))
 FIT = "raise limits.timeout or shorten the steps"
-ONE = "set exactly one kind of action: restartPods, runJob, callHook or notify"
+ONE = "set exactly one kind of action: restartPods, runJob, callHook, notify, reconnectDatabase"
 REPAIRS = "a step of class DependencyRepair names the breaker of the dependency that it repairs"
 SERVICE = {"name": "web", "port": 8080}
 TELLS = "a notify step passes every gate and asks nobody: remove approval and allowWhileOpen"
@@ -64,7 +64,7 @@ BAD = [
     bad("ladder.0.action", {}, ACTION, ONE),
     bad("ladder.0.action.notify", {}, ACTION, ONE),
     bad("ladder.0.action.rebootNode", {}, f"{ACTION}.rebootNode", "unknown field"),
-    bad("ladder.0.action.restartPods.pods", "Some", f"{ACTION}.restartPods.pods", '"Unhealthy", "All"'),
+    bad("ladder.0.action.restartPods.pods", "Some", f"{ACTION}.restartPods.pods", '"Unhealthy", "Offending", "All"'),
     bad("ladder.0.timeout", "0s", f"{STEP}.timeout", "from 1s to 1h"),
     bad("ladder.0.timeout", "1 minute", f"{STEP}.timeout", "from 1s to 1h"),
     bad("ladder.0.timeout", "281s", "spec.limits.timeout", FIT),

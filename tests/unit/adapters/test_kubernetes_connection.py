@@ -18,7 +18,6 @@ from ultra_recovery.adapters.kubernetes.credentials import Kubeconfig, ServiceAc
 from ultra_recovery.adapters.kubernetes.leases import KubernetesLeases, lease_document, parse_lease
 from ultra_recovery.adapters.kubernetes.objects import KubernetesObjects
 from ultra_recovery.adapters.kubernetes.paths import path, path_of
-from ultra_recovery.adapters.kubernetes.version import missing_crds
 from ultra_recovery.core.errors import ApiError, Conflict, Forbidden, Unavailable
 from ultra_recovery.core.objects import Key, Kind
 
@@ -225,21 +224,6 @@ def test_a_lease_of_somebody_else_may_lack_everything():
 def test_a_name_never_leaves_its_segment_of_a_path():
     assert path_of(Kind.POD, "a/../b", "c?d", "eviction") == "/api/v1/namespaces/a%2F..%2Fb/pods/c%3Fd/eviction"
     assert path("apps/v1", "deployments") == "/apis/apps/v1/deployments"
-
-
-async def test_a_cluster_without_our_kinds_is_told_what_to_do(server: Server, connection: Connection):
-    server.answer = lambda _: web.json_response({"kind": "Status"}, status=404)
-    missing = await missing_crds(connection)
-    assert len(missing) == 3
-    assert all("kubectl apply" in sentence for sentence in missing)
-
-
-async def test_a_kind_without_its_status_is_told(server: Server, connection: Connection):
-    names = ["circuitbreakers", "circuitbreakers/status", "recoverypolicies", "recoveryruns", "recoveryruns/status"]
-    server.answer = lambda _: web.json_response({"resources": [{"name": name} for name in names]})
-    (sentence,) = await missing_crds(connection)
-    assert "RecoveryPolicy" in sentence
-    assert "status subresource" in sentence
 
 
 @pytest.mark.parametrize(

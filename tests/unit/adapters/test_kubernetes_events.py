@@ -12,7 +12,7 @@ from ultra_recovery.adapters.kubernetes import events as module
 from ultra_recovery.adapters.kubernetes.events import EventSink, shorten
 from ultra_recovery.adapters.memory import FakeClock
 from ultra_recovery.apis.reasons import Reason
-from ultra_recovery.core.errors import AlreadyExists, NotFound, Unavailable
+from ultra_recovery.core.errors import AlreadyExists, NotFound, NotLeader, Unavailable
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Key, Kind
 
@@ -167,3 +167,13 @@ def test_messages_are_at_most_a_kibibyte_and_stay_readable(message: str):
     short = shorten(message)
     assert len(short.encode()) <= 1024
     assert short == message or (short.endswith("…") and message.startswith(short[:-1]))
+
+
+async def test_what_waits_when_the_process_leads_no_more_is_dropped_and_the_sink_goes_on(scene: Scene):
+    scene.requests.errors = [NotLeader("not the leader")]
+    scene.tell()
+    await _CLOCK.sleep(1)
+    assert scene.drops == 1
+    scene.tell(uid="another")
+    await _CLOCK.sleep(1)
+    assert len(scene.bodies) == 2

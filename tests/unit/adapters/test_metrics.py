@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from ultra_recovery.adapters.metrics import SERIES, MetricsSink
+from ultra_recovery.adapters.metric_series import SERIES
+from ultra_recovery.adapters.metrics import MetricsSink
+from ultra_recovery.adapters.standing_gauges import STANDING_GAUGES, standing_samples
+from ultra_recovery.apis.circuit_breaker import BreakerState
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.call import Delivery
 from ultra_recovery.core.notices import Notice, Topic
 from ultra_recovery.core.objects import Key, Kind
+from ultra_recovery.core.standing import BreakerStanding, PolicyStanding, Standing
 
 POLICY = {"namespace": "shop", "policy": "orders"}
+MOMENT = datetime.fromtimestamp(1_764_000_000, UTC)
 BREAKER = {"namespace": "shop", "breaker": "db"}
 
 
@@ -37,11 +43,7 @@ def lines(metrics: MetricsSink) -> list[str]:
     ("told", "line"),
     [
         (
-            notice(Topic.BREAKER_TRANSITION, {**BREAKER, "to": "Open"}, {"state": 1.0}),
-            'recovery_breaker_state{breaker="db",namespace="shop"} 1.0',
-        ),
-        (
-            notice(Topic.BREAKER_TRANSITION, {**BREAKER, "to": "Open"}, {"state": 1.0}),
+            notice(Topic.BREAKER_TRANSITION, {**BREAKER, "to": "Open"}),
             'recovery_breaker_transitions_total{breaker="db",namespace="shop",to="Open"} 1.0',
         ),
         (
@@ -73,8 +75,8 @@ def lines(metrics: MetricsSink) -> list[str]:
             'recovery_waits_total{namespace="shop",policy="orders",reason="Quorum"} 1.0',
         ),
         (
-            notice(Topic.LEADERSHIP, {"name": "operator"}, {"leader": 1.0}),
-            'leader_election_master_status{name="operator"} 1.0',
+            notice(Topic.LEADERSHIP, {"name": "ultra-recovery-leader"}, {"leader": 1.0}),
+            'leader_election_master_status{name="ultra-recovery-leader"} 1.0',
         ),
     ],
 )
@@ -135,14 +137,86 @@ def test_a_reset_is_no_decision(metrics: MetricsSink):
     assert not any(line.startswith("recovery_decisions_total{") for line in lines(metrics))
 
 
-def test_active_runs_are_replaced_as_a_whole(metrics: MetricsSink):
-    metrics.set_active_runs({("shop", "orders"): 1, ("shop", "cart"): 2}, {("shop", "orders"): 1})
-    metrics.set_active_runs({("shop", "cart"): 1}, {("shop", "cart"): 0})
-    found = [line for line in lines(metrics) if line.startswith(("recovery_active_runs", "recovery_runs_awaiting"))]
-    assert found == [
-        'recovery_active_runs{namespace="shop",policy="cart"} 1.0',
-        'recovery_runs_awaiting_approval{namespace="shop",policy="cart"} 0.0',
+OPEN = BreakerStanding("shop", "db", BreakerState.OPEN, 7, MOMENT, stalled=True)
+CLOSED = BreakerStanding("shop", "db", BreakerState.CLOSED, 0, None, stalled=False)
+BUSY = PolicyStanding(
+    namespace="shop",
+    name="orders",
+    active=2,
+    awaiting=1,
+    run_began_at=MOMENT,
+    unavailable_since=MOMENT,
+    blocked_since=MOMENT,
+    gate="Budget",
+    needs_human=True,
+    stalled=True,
+)
+IDLE = PolicyStanding("shop", "orders", 0, 0, None, None, None, "", needs_human=False, stalled=False)
+
+
+def standing_lines(metrics: MetricsSink) -> list[str]:
+    return [line for line in lines(metrics) if line.startswith(STANDING_GAUGES)]
+
+
+def test_where_objects_stand_is_shown_by_gauges(metrics: MetricsSink):
+    metrics.set_standing(Standing([OPEN], [BUSY], {"runs": 1.5}))
+    breaker, policy = '{breaker="db",namespace="shop"}', '{namespace="shop",policy="orders"}'
+    assert standing_lines(metrics) == [
+        f"recovery_breaker_state{breaker} 1.0",
+        f"recovery_breaker_consecutive_failures{breaker} 7.0",
+        f"recovery_breaker_open_since_timestamp_seconds{breaker} 1.764e+09",
+        f"recovery_breaker_stalled{breaker} 1.0",
+        f"recovery_active_runs{policy} 2.0",
+        f"recovery_runs_awaiting_approval{policy} 1.0",
+        f"recovery_run_start_timestamp_seconds{policy} 1.764e+09",
+        f"recovery_target_unavailable_since_timestamp_seconds{policy} 1.764e+09",
+        'recovery_policy_blocked_since_timestamp_seconds{namespace="shop",policy="orders",reason="Budget"} 1.764e+09',
+        f"recovery_policy_needs_human{policy} 1.0",
+        f"recovery_policy_stalled{policy} 1.0",
+        'recovery_queue_lag_seconds{queue="runs"} 1.5',
     ]
+
+
+def test_what_is_well_again_has_no_gauge_that_an_alert_would_see(metrics: MetricsSink):
+    metrics.set_standing(Standing([OPEN], [BUSY]))
+    metrics.set_standing(Standing([CLOSED], [IDLE]))
+    assert standing_lines(metrics) == [
+        'recovery_breaker_state{breaker="db",namespace="shop"} 0.0',
+        'recovery_active_runs{namespace="shop",policy="orders"} 0.0',
+        'recovery_runs_awaiting_approval{namespace="shop",policy="orders"} 0.0',
+        'recovery_policy_needs_human{namespace="shop",policy="orders"} 0.0',
+    ]
+
+
+def test_the_labels_of_a_gauge_come_in_the_order_of_its_declaration():
+    declared = {item.name: item.labels for item in SERIES}
+    samples = list(standing_samples(Standing([OPEN], [BUSY], {"runs": 1.5})))
+    assert [tuple(labels) for _, labels, _ in samples] == [declared[name] for name, _, _ in samples]
+    assert {name for name, _, _ in samples} == set(STANDING_GAUGES)
+
+
+def test_an_object_that_is_deleted_and_comes_again_has_its_gauges_again(metrics: MetricsSink):
+    metrics.set_standing(Standing([OPEN], [BUSY]))
+    shown = standing_lines(metrics)
+    metrics.forget(Kind.BREAKER, "shop", "db")
+    metrics.forget(Kind.POLICY, "shop", "orders")
+    metrics.set_standing(Standing())
+    assert standing_lines(metrics) == []
+    metrics.set_standing(Standing([OPEN], [BUSY]))
+    assert standing_lines(metrics) == shown
+
+
+def test_a_replica_that_does_not_lead_shows_where_nothing_stands(metrics: MetricsSink):
+    metrics.set_standing(Standing([OPEN], [BUSY], {"runs": 1.5}))
+    metrics.set_standing(Standing())
+    assert standing_lines(metrics) == []
+    assert 'leader_election_master_status{name="ultra-recovery-leader"} 0.0' in lines(metrics)
+
+
+def test_crds_that_are_too_old_are_shown(metrics: MetricsSink):
+    assert "recovery_crds_outdated 0.0" in lines(metrics)
+    metrics.set_crds_outdated(True)
+    assert "recovery_crds_outdated 1.0" in lines(metrics)
 
 
 def test_dropped_events_and_staleness(metrics: MetricsSink):
@@ -164,7 +238,7 @@ def test_notifications_are_counted_by_their_end(metrics: MetricsSink):
 
 def test_a_deleted_object_takes_its_series_and_no_others(metrics: MetricsSink):
     for name in ("db", "cache"):
-        metrics.publish(notice(Topic.BREAKER_TRANSITION, {**BREAKER, "breaker": name, "to": "Open"}, {"state": 1.0}))
+        metrics.publish(notice(Topic.BREAKER_TRANSITION, {**BREAKER, "breaker": name, "to": "Open"}))
     metrics.publish(notice(Topic.INCIDENT, {**POLICY, "policy": "db"}))
     metrics.forget(Kind.BREAKER, "shop", "db")
     metrics.forget(Kind.BREAKER, "shop", "never seen")
@@ -185,3 +259,16 @@ def test_names_follow_the_conventions_of_prometheus():
 
 def test_the_content_type_is_that_of_the_text_format(metrics: MetricsSink):
     assert metrics.render()[1].startswith("text/plain")
+
+
+@pytest.mark.parametrize(("term", "leads"), [(None, 0), (7, 1)], ids=["standby", "leader"])
+def test_who_leads_and_in_which_term_is_shown(metrics: MetricsSink, term: int | None, leads: int):
+    metrics.set_leader("ultra-recovery-leader", term)
+    found = lines(metrics)
+    assert f'leader_election_master_status{{name="ultra-recovery-leader"}} {leads}.0' in found
+    assert f"recovery_leader_term {term or 0}.0" in found
+
+
+def test_the_jump_of_the_wall_clock_is_shown(metrics: MetricsSink):
+    metrics.set_clock_skew(-12.5)
+    assert "recovery_clock_skew_seconds -12.5" in lines(metrics)

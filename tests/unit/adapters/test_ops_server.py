@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -94,3 +95,12 @@ async def test_a_port_that_is_taken_is_an_error(server: OpsServer, checks: Check
     with pytest.raises(OSError, match="in use"):
         await other.start()
     await other.stop()
+
+
+async def test_a_loop_that_hangs_does_not_answer_and_so_fails_liveness(server: OpsServer):
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.settimeout(0.05)
+        connection.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+        # Nothing is awaited here: for the kubelet the loop hangs.
+        with pytest.raises(TimeoutError):
+            connection.recv(1)

@@ -118,3 +118,10 @@ def test_names_select_images_and_unknown_ones_are_refused():
     assert set(PROJECT) < set(IMAGES)
     with pytest.raises(ProblemError, match="no such image: nope"):
         select(["python", "nope"])
+
+
+@pytest.mark.parametrize("name", PROJECT)
+def test_every_input_of_an_image_exists(name):
+    folder = Checkout.here().root / IMAGES[name].context
+
+    assert [name for name in IMAGES[name].inputs if not (folder / name).exists()] == []

@@ -63,6 +63,7 @@ def test_images_for_a_foreign_cluster_come_from_the_user():
     ("given", "missing"),
     [
         pytest.param({}, "IMAGE to the image built from Dockerfile; WEB_IMAGE to", id="both"),
+        pytest.param({"WEB_IMAGE": "a"}, "set IMAGE to the image built from Dockerfile$", id="the other"),
         pytest.param({"IMAGE": "a"}, "WEB_IMAGE to the image built from examples/web/app/Dockerfile", id="one"),
     ],
 )

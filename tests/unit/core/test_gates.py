@@ -32,6 +32,7 @@ DRY = record(dry_run=True, uid="dry", started_at=None, phase="Succeeded")
 USED_UP = [record(uid=str(n), name=f"web-1-{n}") for n in range(3)]
 RUN_GATES: list[tuple[Reason, PolicyFacts]] = [
     (R.STALLED, facts(problem=Problem(R.TARGET_NOT_FOUND, "gone"))),
+    (R.RIGHTS_UNKNOWN, facts(rails=Rails(creator=Refusal(R.RIGHTS_UNKNOWN, "no answer")))),
     (R.PAUSED, facts({"mode": "Paused"})),
     (R.NAMESPACE_PAUSED, facts(rails=Rails(paused=Problem(R.NAMESPACE_PAUSED, "by annotation")))),
     (R.MANUAL, facts({"mode": "Manual"})),
@@ -69,9 +70,14 @@ def test_each_run_gate_alone_refuses_with_its_reason_unless_the_cause_passes_it(
     assert refused(known, cause) == (None if reason in PASSED[cause] else reason)
 
 
+_RAILS = Rails(
+    paused=Problem(R.NAMESPACE_PAUSED, "by annotation"),
+    budget=Refusal(R.BUDGET, "used up"),
+    creator=Refusal(R.RIGHTS_UNKNOWN, "no answer"),
+)
 EVERYTHING: dict[str, Any] = {
     "problem": Problem(R.TARGET_NOT_FOUND, "gone"),
-    "rails": Rails(paused=Problem(R.NAMESPACE_PAUSED, "by annotation"), budget=Refusal(R.BUDGET, "used up")),
+    "rails": _RAILS,
     "signals": (signal(SignalState.PENDING),),
     "records": [*USED_UP[1:], replace(USED_UP[0], finished_at=ago(20)), DRY],
     "target": TargetFacts(None),
@@ -80,6 +86,7 @@ EVERYTHING: dict[str, Any] = {
 }
 MENDED: list[tuple[Reason, str, dict[str, Any]]] = [
     (R.STALLED, "Paused", {"problem": None}),
+    (R.RIGHTS_UNKNOWN, "Paused", {"rails": replace(_RAILS, creator=None)}),
     (R.PAUSED, "Paused", {}),
     (R.NAMESPACE_PAUSED, "Manual", {"rails": Rails(budget=Refusal(R.BUDGET, "used up"))}),
     (R.MANUAL, "Manual", {}),
@@ -109,6 +116,7 @@ def test_run_gates_are_asked_in_the_order_of_the_design():
 ALL_DAY = [MaintenanceWindow.model_validate({"name": "day", "schedule": "0 0 * * *", "duration": "24h"})]
 ROLLING = workload(updated=1)
 STEP_GATES: list[tuple[Reason, dict[str, Any]]] = [
+    (R.FORBIDDEN, {"rails": Rails(creator=Refusal(R.FORBIDDEN, "not allowed"))}),
     (R.MAINTENANCE_WINDOW, {"windows": ALL_DAY}),
     (R.ROLLOUT_IN_PROGRESS, {"target": TargetFacts(ROLLING, (pod("a"), pod("b")))}),
     (R.DEPENDENCY_OPEN, {"dependencies": [dependency(state=OPEN)]}),
@@ -118,11 +126,11 @@ STEP_GATES: list[tuple[Reason, dict[str, Any]]] = [
 STEP_ORDER = [reason for reason, _ in STEP_GATES]
 MEANT_FOR = {
     ActionClass.DISRUPTIVE: set(STEP_ORDER),
-    ActionClass.ROLLOUT: {R.MAINTENANCE_WINDOW, R.DEPENDENCY_OPEN, R.STORM},
-    ActionClass.DEPENDENCY_REPAIR: {R.MAINTENANCE_WINDOW},
+    ActionClass.ROLLOUT: {R.FORBIDDEN, R.MAINTENANCE_WINDOW, R.DEPENDENCY_OPEN, R.STORM},
+    ActionClass.DEPENDENCY_REPAIR: {R.FORBIDDEN, R.MAINTENANCE_WINDOW},
     ActionClass.NOTIFY: set(),
 }
-NOT_FORCED = {R.ROLLOUT_IN_PROGRESS}
+NOT_FORCED = {R.FORBIDDEN, R.ROLLOUT_IN_PROGRESS}
 
 
 def asks(action_class: ActionClass = ActionClass.DISRUPTIVE, **changes: Any) -> Reason | None:

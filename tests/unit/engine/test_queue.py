@@ -42,3 +42,25 @@ async def test_a_key_that_was_refused_is_looked_at_again_when_the_server_wants(e
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert looks[1] - looks[0] == pytest.approx(wait, abs=0.11)
+
+
+async def test_the_lag_is_that_of_the_key_that_has_been_due_or_in_work_for_longest():
+    clock = FakeClock()
+
+    async def look(key: Key) -> float | None:
+        await clock.sleep(40.0)
+        return 5.0
+
+    queue = WorkQueue("runs", look, clock)
+    assert queue.lag == 0.0
+    task = asyncio.ensure_future(queue.run())
+    queue.add(KEY)
+    await clock.sleep(30)
+    queue.add(KEY)
+    assert queue.lag == pytest.approx(30.0, abs=0.1)
+    await clock.sleep(30)
+    assert queue.lag == pytest.approx(20.0, abs=0.2), "the second look began when the first had ended"
+    await clock.sleep(22)
+    assert queue.lag == 0.0, "it is due again in five seconds"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -127,3 +127,38 @@ async def test_an_eviction_whose_record_was_refused_counts_as_ours_although_the_
     run = world.runs()[0]
     assert [effect.outcome for effect in run.status.steps[0].effects] == [EffectOutcome.EVICTED]
     assert run.had_effect
+
+
+async def test_the_second_replica_is_warm_and_probes_within_a_second_of_leading():
+    world = World()
+    world.breaker(probe={"interval": "30s", "timeout": "1s"})
+    async with world.operator("two"):
+        await world.clock.sleep(0.5)
+        async with world.operator("one"):
+            await world.clock.sleep(60)
+        leader = world.store.leases["ultra-recovery", "ultra-recovery-leader"].holder
+        assert leader == "two"
+    async with world.operator("three") as standby:
+        await world.clock.sleep(5)
+        kinds = {request.kind for request in standby.requests if request.verb == "list"}
+        assert kinds == {str(kind) for kind in Kind}
+        asked = len(world.prober.calls)
+        lease = ("ultra-recovery", "ultra-recovery-leader")
+        await world.until(lambda: world.store.leases[lease].holder == "three")
+        took = await world.until(lambda: len(world.prober.calls) > asked)
+        assert took <= 1.1
+
+
+async def test_a_leader_without_an_api_server_stops_its_probes_with_its_right_to_act():
+    world = World()
+    world.breaker(probe={"interval": "2s", "timeout": "1s"})
+    async with world.operator() as api:
+        await world.clock.sleep(20)
+        api.faults.outage = True
+        lost = world.clock.boottime()
+        await world.clock.sleep(60)
+        last = max(call.time for call in world.prober.calls)
+        assert lost + 5 < last <= lost + 10.1
+        api.faults.outage = False
+        await world.clock.sleep(5)
+        assert max(call.time for call in world.prober.calls) > last

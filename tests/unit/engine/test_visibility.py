@@ -8,22 +8,24 @@ from typing import Any
 
 import pytest
 
-from tests.unit.engine.world import NS, WEB, World
+from tests.unit.engine.world import EVICT, NS, WEB, World
 from ultra_recovery.adapters.memory import MemoryApi
 from ultra_recovery.adapters.memory.jobs import JobPlan, add_cron_job
 from ultra_recovery.adapters.metrics import MetricsSink
-from ultra_recovery.apis.meta import EXCLUDE_LABEL, PAUSED_ANNOTATION, REJECT_ANNOTATION
+from ultra_recovery.apis.meta import APPROVE_ANNOTATION, EXCLUDE_LABEL, PAUSED_ANNOTATION, REJECT_ANNOTATION
 from ultra_recovery.apis.reasons import ConditionType, Reason
 from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core.gate_table import LATER_REASONS, RUN_GATE_REASONS, STEP_GATE_FACTS
 from ultra_recovery.core.objects import Key, Kind, Policy
 from ultra_recovery.core.parsing import parse
 from ultra_recovery.core.probe import Outcome
+from ultra_recovery.engine.creators import FRESH
 from ultra_recovery.engine.rails import ClusterLimits
 
 ALL = {"name": "all", "action": {"restartPods": {"pods": "All"}}, "timeout": "60s"}
 APPROVED = {**ALL, "approval": {"within": "30s"}}
 REPAIR = {"runJob": {"cronJobName": "repair", "class": "DependencyRepair", "breaker": "db"}}
+NAMED = {"serviceAccountName": "healer"}
 QUICK = {"interval": "1s", "cooldown": "1s", "minHealthyPeriod": "1s"}
 DEPENDS = {"dependencies": [{"breaker": "db"}]}
 GRACE = {"triggers": [{"name": "pods", "podUnhealthy": {"startupGrace": "2s"}, "for": "1s"}]}
@@ -148,6 +150,22 @@ def guard(world: World) -> None:
     world.store.budgets[NS] = None
 
 
+def withdraw(world: World, api: MemoryApi) -> None:
+    """While a person is asked, the policy's account loses its right; then the person says yes."""
+    del api
+    for run in world.runs():
+        if run.status.phase is RunPhase.AWAITING_APPROVAL and world.reviewer is not None:
+            world.reviewer.rights.clear()
+            asked_at = run.status.steps[-1].approval_requested_at
+            if asked_at is not None and (world.clock.now() - asked_at).total_seconds() > FRESH:
+                world.annotate(run.meta.key, APPROVE_ANNOTATION, "all")
+
+
+def nobody_answers(world: World) -> None:
+    """The API server answers no question about rights."""
+    world.check_creators(EVICT).outage = True
+
+
 def lose_evictions(world: World, api: MemoryApi) -> None:
     """The API server does not answer evictions."""
     del world
@@ -161,6 +179,8 @@ def window(schedule: str) -> dict[str, Any]:
 
 SCENES: dict[Reason, Scene] = {
     Reason.STALLED: Scene(window("0 25 * * *")),
+    Reason.FORBIDDEN: Scene({"ladder": [APPROVED], **NAMED}, lambda world: world.check_creators(EVICT), withdraw),
+    Reason.RIGHTS_UNKNOWN: Scene(NAMED, nobody_answers),
     Reason.PAUSED: Scene({"mode": "Paused"}),
     Reason.OPERATOR_PAUSED: Scene({}, paused),
     Reason.NAMESPACE_PAUSED: Scene({}, lambda world: world.annotate(world.namespace(), PAUSED_ANNOTATION, "true")),

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ultra_recovery.adapters.memory import FakeClock, FixedRandom, MemoryApi, MemorySink, MemoryStore, ScriptedProber
+from tests.kstatus import judge
+from ultra_recovery.adapters.memory import (
+    FakeClock,
+    FixedRandom,
+    MemoryApi,
+    MemoryReviewer,
+    MemorySink,
+    MemoryStore,
+    ScriptedProber,
+)
 from ultra_recovery.adapters.memory.caller import ScriptedCaller
 from ultra_recovery.adapters.memory.databases import MemoryDatabases
 from ultra_recovery.adapters.memory.jobs import JobController
@@ -17,6 +26,7 @@ from ultra_recovery.adapters.memory.workloads import Workloads
 from ultra_recovery.apis.meta import API_VERSION, RESET_ANNOTATION
 from ultra_recovery.core.objects import Breaker, Key, Kind, Policy, Run
 from ultra_recovery.core.parsing import parse
+from ultra_recovery.core.rights import Account, Right
 from ultra_recovery.engine.assembly import World as Outside
 from ultra_recovery.engine.assembly import build_engine
 from ultra_recovery.engine.leadership import Leadership
@@ -25,8 +35,23 @@ from ultra_recovery.engine.table import Table
 
 NS = "shop"
 POLICY = Key(Kind.POLICY, NS, "web")
+EVICT = Right("create", "pods/eviction", "")
+CREATE_JOBS = Right("create", "jobs", "batch")
 WEB = Key(Kind.DEPLOYMENT, NS, "web")
 BREAKER = Key(Kind.BREAKER, NS, "db")
+
+
+MISREAD: list[str] = []
+"""What kstatus would get wrong in statuses that were written since the start of the test."""
+
+
+def _judge(kind: Kind, document: Mapping[str, Any], deleted: bool) -> None:
+    if kind not in (Kind.BREAKER, Kind.POLICY) or deleted:
+        return
+    try:
+        judge(document)
+    except AssertionError as error:
+        MISREAD.append(f"{kind}: {error}: {document.get('status')}")
 
 
 class World:
@@ -44,6 +69,8 @@ class World:
         self.messenger = MemoryMessenger()
         self.databases = MemoryDatabases()
         self.limits = ClusterLimits()
+        self.store.subscribe(_judge)
+        self.reviewer: MemoryReviewer | None = None
 
     @asynccontextmanager
     async def operator(self, identity: str = "one") -> AsyncIterator[MemoryApi]:
@@ -64,8 +91,9 @@ class World:
             sinks=[self.sink],
             clock=self.clock,
             random=FixedRandom(),
+            reviewer=self.reviewer,
         )
-        engine = build_engine(table, outside, leadership, self.limits)
+        engine = self.engine = build_engine(table, outside, leadership, self.limits)
         self.store.subscribe(engine.feed)
         task = asyncio.ensure_future(engine.run())
         try:
@@ -137,6 +165,12 @@ class World:
         """Add the Namespace object itself."""
         self.store.add(Kind.NAMESPACE, {"metadata": {"name": NS, "namespace": ""}})
         return Key(Kind.NAMESPACE, "", NS)
+
+    def check_creators(self, *rights: Right, account: str = "healer") -> MemoryReviewer:
+        """Switch the check of creators on; an account of the namespace has these rights."""
+        self.reviewer = MemoryReviewer()
+        self.reviewer.rights = {(Account(NS, account).username, right, NS) for right in rights}
+        return self.reviewer
 
     def leases(self) -> list[str]:
         """Names of all Leases but the leader's."""

@@ -12,7 +12,8 @@ from ultra_recovery.core.database_request import Place
 from ultra_recovery.core.errors import SpecError, Unavailable
 from ultra_recovery.core.objects import Kind, Pod
 from ultra_recovery.core.secret_consent import login_of
-from ultra_recovery.ports import Located, Secrets, View
+from ultra_recovery.database_ports import Located, Secrets
+from ultra_recovery.ports import View
 
 MAX_PLACES = 32
 """Addresses of one kind that are handed on."""

@@ -20,7 +20,8 @@ from ultra_recovery.core.database_request import Place
 from ultra_recovery.core.errors import ApiError, SpecError, Unavailable
 from ultra_recovery.core.probe import Outcome, ProbeResult
 from ultra_recovery.core.secret_consent import login_of
-from ultra_recovery.ports import Clock, Secrets
+from ultra_recovery.database_ports import Secrets
+from ultra_recovery.ports import Clock
 
 AUTHORITY = "ca.crt"
 """Key of the probing role's Secret with the certificates that VerifyFull goes by."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from ultra_recovery.adapters.fence import Fence, FencedRequest, fenced
 from ultra_recovery.adapters.http.address import Policy
 from ultra_recovery.adapters.http.request import MAX_BODY, open_session, request
 from ultra_recovery.adapters.http.resolve import Lookup, Resolver, Turns, look_up
@@ -96,17 +97,31 @@ class HttpCaller:
         clock: the time.
         user_agent: sent with every request.
         lookup: resolves names.
+        fence: asked right before a request is sent, None where no right to act can be lost; raises NotLeader.
     """
 
-    def __init__(self, view: View, policy: Policy, clock: Clock, user_agent: str, lookup: Lookup = look_up) -> None:
+    def __init__(
+        self,
+        view: View,
+        policy: Policy,
+        clock: Clock,
+        user_agent: str,
+        lookup: Lookup = look_up,
+        fence: Fence | None = None,
+    ) -> None:
         self._resolver = Resolver(view, policy, lookup)
         self._clock = clock
+        self._fence = fence
         self._headers = {"User-Agent": user_agent, "Accept": "*/*", "Content-Type": "application/json"}
         self._turns = Turns()
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_NAMESPACE))
 
     async def call(self, namespace: str, call: Call) -> CallResult:
-        """Make the request once; a free place, name, connection and TLS together have `SEND_WITHIN` seconds."""
+        """Make the request once; a free place, name, connection and TLS together have `SEND_WITHIN` seconds.
+
+        Raises:
+            NotLeader: this process may not act now: nothing was sent.
+        """
         deadline = asyncio.timeout(min(SEND_WITHIN, call.within))
         attempt = _Attempt(self._clock, call, deadline)
         try:
@@ -126,13 +141,14 @@ class HttpCaller:
             return CallResult(CallOutcome.REFUSED, message, retry=True)
         place = self._turns.next(namespace, destination)
         headers = {**self._headers, **call.headers}
-        async with (
-            open_session(_OneConnection(attempt)) as session,
-            request(session, call.method, destination, place, headers, body=call.body) as response,
-        ):
-            # The code is the answer, even if the body breaks off or never ends.
-            attempt.code = response.status
-            await response.content.read(MAX_BODY)
+        with fenced(self._fence):
+            async with (
+                open_session(_OneConnection(attempt), FencedRequest) as session,
+                request(session, call.method, destination, place, headers, body=call.body) as response,
+            ):
+                # The code is the answer, even if the body breaks off or never ends.
+                attempt.code = response.status
+                await response.content.read(MAX_BODY)
         return None
 
 

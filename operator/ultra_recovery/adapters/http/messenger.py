@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from ultra_recovery.apis.meta import API_VERSION, GROUP, format_time
 from ultra_recovery.core.call import Call, CallOutcome, Delivery, Message
+from ultra_recovery.core.errors import NotLeader
 from ultra_recovery.ports import Caller, Clock, Random
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class _Waiting:
 
 
 class WebhookMessenger:
-    """Delivers messages to webhooks, at least once; what waits is lost with the process.
+    """Delivers messages to webhooks, at least once; what waits is lost with the process, or when it leads no more.
 
     Args:
         caller: makes the requests.
@@ -145,6 +146,10 @@ class WebhookMessenger:
             call = Call(message.endpoint, "POST", item.body, WITHIN, _HEADERS)
             result = await self._caller.call(message.namespace, call)
             delivered, again, why = result.outcome is CallOutcome.DONE, result.retry, result.message
+        except NotLeader:
+            # Who leads sends it, as nothing says that it was sent.
+            self._waiting.pop(message.key, None)
+            return
         except Exception:
             # No fault in one message may end the delivery of all others.
             log.exception("a notification could not be tried")

@@ -15,14 +15,18 @@ MAX_BODY = 64 * 1024
 _MAX_HEADER = 8190
 
 
-def open_session(connector: aiohttp.TCPConnector | None = None) -> aiohttp.ClientSession:
+def open_session(
+    connector: aiohttp.TCPConnector | None = None, request_class: type[aiohttp.ClientRequest] = aiohttp.ClientRequest
+) -> aiohttp.ClientSession:
     """A session without proxy, cookies and credentials, with bounded headers; nothing is kept or unpacked.
 
     Args:
         connector: one that keeps no connection; None for a plain one of that kind.
+        request_class: how a request is sent.
     """
     return aiohttp.ClientSession(
         connector=connector or aiohttp.TCPConnector(limit=0, force_close=True, use_dns_cache=False),
+        request_class=request_class,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),
         trust_env=False,

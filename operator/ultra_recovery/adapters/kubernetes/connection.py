@@ -14,6 +14,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
 
+from ultra_recovery.adapters.fence import Fence, FencedRequest, fenced
 from ultra_recovery.adapters.kubernetes.credentials import Credentials, load
 from ultra_recovery.adapters.kubernetes.errors import translate
 from ultra_recovery.core.errors import Unavailable
@@ -37,9 +38,14 @@ class Connection:
         self._addresses = tuple(addresses)
         configuration.connection_pool_maxsize = _CONNECTIONS
         # The client would otherwise send its requests through a proxy named in the environment, token included.
-        configuration.client_session_kwargs = {"trust_env": False, "cookie_jar": aiohttp.DummyCookieJar()}
+        configuration.client_session_kwargs = {
+            "trust_env": False,
+            "cookie_jar": aiohttp.DummyCookieJar(),
+            "request_class": FencedRequest,
+        }
         self.api_client = ApiClient(configuration)
         self.api_client.user_agent = FIELD_MANAGER
+        self._fence: Fence | None = None
 
     @classmethod
     async def open(cls, kubeconfig: str | None = None, context: str | None = None) -> Connection:
@@ -54,6 +60,10 @@ class Connection:
         """
         configuration, credentials = await load(kubeconfig, context)
         return cls(configuration, credentials, await _resolve(configuration.host))
+
+    def guard(self, fence: Fence) -> None:
+        """From now on every mutation passes `fence` right before it is sent, unless it says otherwise."""
+        self._fence = fence
 
     async def __aenter__(self) -> Connection:
         return self
@@ -83,6 +93,7 @@ class Connection:
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
         prompt: bool = False,
+        unfenced: bool = False,
     ) -> dict[str, Any]:
         """Send one request, once, and return the document that answers it.
 
@@ -94,16 +105,18 @@ class Connection:
             content_type: its type.
             prompt: fail after 4 s even though it is a read. Mutations always do: our right to act is a Lease that
                 may have run out by then.
+            unfenced: do not pass the fence: how a right to act is won must not depend on having it.
 
         Raises:
             ApiError: the request failed.
+            NotLeader: it is a mutation, and the fence did not let it pass: it was not sent.
         """
         mutates = method != "GET"
         parameters = {**({"fieldManager": FIELD_MANAGER} if mutates and method != "DELETE" else {}), **(query or {})}
         client = self.api_client
         url = f"{client.configuration.host}{path}{'?' if parameters else ''}{urlencode(parameters)}"
         headers = {"Accept": "application/json", "Content-Type": content_type, **client.default_headers}
-        with translate():
+        with translate(), fenced(self._fence if mutates and not unfenced else None):
             await client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
             response = await client.call_api(
                 method, url, headers, body, _request_timeout=_PROMPT if mutates or prompt else _READ

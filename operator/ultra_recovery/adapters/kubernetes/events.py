@@ -13,7 +13,7 @@ from typing import Any
 
 from ultra_recovery.adapters.kubernetes.connection import MERGE_PATCH, Connection
 from ultra_recovery.adapters.kubernetes.paths import path
-from ultra_recovery.core.errors import AlreadyExists, ApiError, NotFound
+from ultra_recovery.core.errors import AlreadyExists, ApiError, NotFound, NotLeader
 from ultra_recovery.core.notices import Notice
 from ultra_recovery.ports import Clock
 
@@ -45,8 +45,8 @@ class EventSink:
     """Posts notices as Events, in the background, at most one write per object and reason in a minute.
 
     More of the same are counted, and written with the latest message when the minute is over. What waits is bounded
-    by `LIMIT`; what exceeds it, and what the server refuses, is dropped: Events are a courtesy, the record is in the
-    status of the objects.
+    by `LIMIT`; what exceeds it, and what the server refuses, is dropped, and so is what
+    waits when this process leads no more: Events are a courtesy, the record is in the status of the objects.
 
     Args:
         connection: the API server.
@@ -119,7 +119,7 @@ class EventSink:
             if not (series.stored and await self._update(series, notice)):
                 await self._create(series, notice)
             series.stored = True
-        except ApiError as error:
+        except (ApiError, NotLeader) as error:
             self._on_drop()
             log.warning("an Event was dropped", extra={"object": str(notice.key), "error": str(error)})
 

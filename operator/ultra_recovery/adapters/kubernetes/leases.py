@@ -15,10 +15,17 @@ _API_VERSION = "coordination.k8s.io/v1"
 
 
 class KubernetesLeases:
-    """Leases of coordination.k8s.io/v1. All requests are prompt: a slow answer about a Lease is worth nothing."""
+    """Leases of coordination.k8s.io/v1. All requests are prompt: a slow answer about a Lease is worth nothing.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: the API server.
+        unfenced: for the Lease of the leader itself, which is written before this process may do anything else; what
+            protects it is its version.
+    """
+
+    def __init__(self, connection: Connection, *, unfenced: bool = False) -> None:
         self._connection = connection
+        self._unfenced = unfenced
 
     async def read(self, namespace: str, name: str) -> LeaseRecord | None:
         """The Lease, or None."""
@@ -29,16 +36,18 @@ class KubernetesLeases:
 
     async def create(self, lease: LeaseRecord) -> LeaseRecord:
         """Create it."""
-        body = lease_document(lease)
-        return parse_lease(await self._connection.request("POST", _path(lease.namespace), body=body))
+        return await self._write("POST", _path(lease.namespace), lease)
 
     async def replace(self, lease: LeaseRecord) -> LeaseRecord:
         """Write it if it is still at its version, which the server demands of every update.
 
         The UID goes along: without it the server creates a Lease that is gone anew, whatever the version says.
         """
+        return await self._write("PUT", _path(lease.namespace, lease.name), lease)
+
+    async def _write(self, method: str, where: str, lease: LeaseRecord) -> LeaseRecord:
         body = lease_document(lease)
-        return parse_lease(await self._connection.request("PUT", _path(lease.namespace, lease.name), body=body))
+        return parse_lease(await self._connection.request(method, where, body=body, unfenced=self._unfenced))
 
     async def delete(self, lease: LeaseRecord) -> None:
         """Delete it if it is still at its version."""

@@ -6,19 +6,25 @@ from typing import Any
 
 from ultra_recovery.adapters.kubernetes.connection import Connection
 from ultra_recovery.adapters.kubernetes.paths import path
-from ultra_recovery.apis.meta import GROUP
 from ultra_recovery.core.errors import Rejected
-from ultra_recovery.ports import Reviewed, Right
+from ultra_recovery.core.rights import Right
+from ultra_recovery.ports import Reviewed
 
 _TOKEN_REVIEWS = path("authentication.k8s.io/v1", "tokenreviews")
 _ACCESS_REVIEWS = path("authorization.k8s.io/v1", "subjectaccessreviews")
 
 
 class KubernetesReviewer:
-    """TokenReview and SubjectAccessReview."""
+    """TokenReview and SubjectAccessReview.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: the API server.
+        local: ask by LocalSubjectAccessReview, which a Role may allow; only namespaces can be asked about then.
+    """
+
+    def __init__(self, connection: Connection, *, local: bool = False) -> None:
         self._connection = connection
+        self._local = local
 
     async def authenticate(self, token: str, audience: str) -> Reviewed | None:
         """Whose token this is.
@@ -48,7 +54,7 @@ class KubernetesReviewer:
         """Whether somebody has a right."""
         resource, _, subresource = right.resource.partition("/")
         attributes = {
-            "group": GROUP,
+            "group": right.group,
             "verb": right.verb,
             "resource": resource,
             "subresource": subresource,
@@ -61,7 +67,11 @@ class KubernetesReviewer:
             "extra": {name: list(values) for name, values in who.extra.items()},
             "resourceAttributes": attributes,
         }
-        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-        answer = await self._connection.request("POST", _ACCESS_REVIEWS, body=body)
+        body: dict[str, Any] = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        where = _ACCESS_REVIEWS
+        if self._local:
+            body |= {"kind": "LocalSubjectAccessReview", "metadata": {"namespace": namespace}}
+            where = path("authorization.k8s.io/v1", "localsubjectaccessreviews", namespace)
+        answer = await self._connection.request("POST", where, body=body)
         status = answer.get("status") or {}
         return status.get("allowed") is True and not status.get("denied")

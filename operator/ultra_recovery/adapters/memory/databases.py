@@ -6,7 +6,7 @@ from ultra_recovery.apis.database import DatabaseTarget, PostgresTarget
 from ultra_recovery.apis.endpoint import ServiceRef
 from ultra_recovery.core.database_request import Place
 from ultra_recovery.core.errors import UltraError
-from ultra_recovery.ports import Located
+from ultra_recovery.database_ports import Located
 
 
 class MemoryDatabases:

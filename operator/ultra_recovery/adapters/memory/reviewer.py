@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ultra_recovery.core.errors import Unavailable
-from ultra_recovery.ports import Reviewed, Right
+from ultra_recovery.core.errors import ApiError, Unavailable
+from ultra_recovery.core.rights import Right
+from ultra_recovery.ports import Reviewed
 
 
 class MemoryReviewer:
@@ -14,6 +15,7 @@ class MemoryReviewer:
         rights: (user name, right, namespace); the namespace "" grants all.
         asked: names of the calls, in order.
         outage: no call is answered.
+        failure: what every call is answered with instead.
     """
 
     def __init__(self) -> None:
@@ -21,6 +23,7 @@ class MemoryReviewer:
         self.rights: set[tuple[str, Right, str]] = set()
         self.asked: list[str] = []
         self.outage = False
+        self.failure: ApiError | None = None
 
     async def authenticate(self, token: str, audience: str) -> Reviewed | None:
         """Whose token this is, if it was made for this audience."""
@@ -36,3 +39,5 @@ class MemoryReviewer:
         self.asked.append(call)
         if self.outage:
             raise Unavailable("connection refused")
+        if self.failure is not None:
+            raise self.failure

@@ -9,7 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ultra_recovery.ports import Clock, Reviewed, Reviewer, Right
+from ultra_recovery.core.rights import Right
+from ultra_recovery.ports import Clock, Reviewed, Reviewer
 from ultra_recovery.rest.auth.identity import Scope
 
 AUTHENTICATED_FOR = 60.0
