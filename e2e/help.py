@@ -24,7 +24,7 @@ def watch(kube: Kube, server: Server, *, pooler: bool) -> None:
     breaker = _breaker(documents)
     target = breaker["spec"]["target"]
     # What is frozen or away for good shall not make a test wait for long.
-    next(iter(target.values()))["reconnect"] = {"attempts": 3, "delay": "1s"}
+    next(iter(target.values()))["reconnect"] = {"attempts": 5, "delay": "2s"}
     if pooler:
         role["rules"][0]["resourceNames"].append("pgbouncer-admin")
         target["postgres"]["pooler"] = POOLER
