@@ -24,7 +24,7 @@ def watch(kube: Kube, server: Server, *, pooler: bool) -> None:
     breaker = _breaker(documents)
     target = breaker["spec"]["target"]
     # What is frozen or away for good shall not make a test wait for long.
-    next(iter(target.values()))["reconnect"] = {"attempts": 5, "delay": "2s"}
+    next(iter(target.values()))["reconnect"] = {"attempts": 4, "delay": "2s"}
     if pooler:
         role["rules"][0]["resourceNames"].append("pgbouncer-admin")
         target["postgres"]["pooler"] = POOLER
@@ -55,14 +55,14 @@ def enforce(kube: Kube, name: str, server: Server, steps: Sequence[str], patienc
         name: of the policy.
         server: the database.
         steps: names of the steps that stay in the ladder.
-        patience: how long the steps that wait for a server that is away may take, such as 10s.
+        patience: how long the step restart may take, which waits for the database, such as 10s.
     """
     policy = next(item for item in _documents(server) if item["kind"] == "RecoveryPolicy")
     policy["metadata"]["name"] = name
     spec = policy["spec"]
     spec["ladder"] = [step for step in spec["ladder"] if step["name"] in steps]
     for step in spec["ladder"]:
-        if step["name"] in ("reconnect", "restart"):
+        if step["name"] == "restart":
             step["timeout"] = patience
     kube.apply(yaml.safe_dump(policy))
     wait_for(

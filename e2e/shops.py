@@ -46,7 +46,7 @@ class Comparison:
         scenario: what happened.
         helped: the shop with help.
         alone: the shop without; its outage ends when the other one has recovered.
-        results: steps of the first run and their results.
+        results: steps of the first run that came to any, and their results.
         detected: seconds from the fault to its detection; None where no run was started.
         runs: how many runs there were.
     """
@@ -100,8 +100,8 @@ class Pair:
                 raise error
             fate, runs, since = helped.result()
             other, _, _ = alone.result()
-        first = runs[0] if runs else None
-        done = tuple(item for item in results(first) if item[1]) if first else ()
+        first = next((run for run in runs if told(run)), None)
+        done = told(first) if first else ()
         found = status(first).get("detectedAt")
         detected = datetime.fromisoformat(found).timestamp() - since if found else None
         return Comparison(scenario, fate, other, done, detected, len(runs))
@@ -148,6 +148,11 @@ class Pair:
             return Fate(traffic.outage(since, until), check), runs, since
 
 
+def told(run: Record) -> tuple[tuple[str, str], ...]:
+    """The steps of a run that have a result; none where the fault went away before one acted."""
+    return tuple(item for item in results(run) if item[1])
+
+
 def _await_help(kube: Kube, scenario: Scenario, traffic: Traffic, since: float) -> Sequence[Record]:
     """Wait until the first run has ended and the app has recovered for good, or there is nothing to wait for."""
     if scenario.meddle:
@@ -156,7 +161,7 @@ def _await_help(kube: Kube, scenario: Scenario, traffic: Traffic, since: float) 
         time.sleep(REST)
         return runs_of(kube, scenario.name)
     wait_for(
-        lambda: any(status(run).get("finishedAt") for run in runs_of(kube, scenario.name)),
+        lambda: any(told(run) and status(run).get("finishedAt") for run in runs_of(kube, scenario.name)),
         f"a run of {scenario.name} ends",
         seconds=HELP,
         instead=lambda: [status(run).get("steps") for run in runs_of(kube, scenario.name)],

@@ -48,7 +48,8 @@ def test_the_app_recovers_sooner_than_without_us_and_nothing_is_lost(
     scenario, found = SCENARIOS[name], comparisons[name].result()
     print(f"\n{found}")
     record(found.row())
-    assert found.results == scenario.results, found
+    least = len(scenario.results) if scenario.lasts else min(len(found.results), len(scenario.results))
+    assert found.results == scenario.results[:least], found
     assert found.helped.ledger.holds, found.helped.ledger
     assert found.alone.ledger.holds, found.alone.ledger
     if scenario.lasts:
