@@ -115,7 +115,7 @@ class Pair:
                 db.start_standby(kube)
             if helped:
                 helping.watch(kube, scenario.watched, pooler=scenario.via == "pgbouncer")
-                helping.enforce(kube, scenario.name, scenario.watched, scenario.steps, scenario.patience)
+                helping.enforce(kube, scenario.name, scenario.watched, scenario.steps)
             with Bystander(kube, scenario.ledger) if scenario.innocent else nullcontext():
                 return self._endure(kube, scenario, meeting, helped=helped)
         except BaseException:
