@@ -34,6 +34,7 @@ class Scenario:
         innocent: whether somebody else's session survives it.
         ends_on: where the orders are afterwards.
         meddle: what else happens while the help is at work.
+        proof: what else must be true in the shop with help afterwards.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Scenario:
     innocent: bool = True
     ends_on: Server | None = None
     meddle: Act | None = None
+    proof: Act | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -119,6 +121,12 @@ def kill_first_job(kube: Kube) -> None:
     kube.run("delete", "pod", pod, "--force", "--grace-period=0")
 
 
+def no_job_was_repeated(kube: Kube) -> None:
+    """The Job whose pod died has failed with it: there was no second pod, and so no second effect."""
+    jobs = [status(job) for job in kube.list("jobs") if job["metadata"]["name"].startswith("killed-1-1-")]
+    assert [(job.get("failed"), job.get("succeeded"), job.get("active")) for job in jobs] == [(1, None, None)], jobs
+
+
 LANES: tuple[tuple[Scenario, ...], ...] = (
     (
         Scenario(
@@ -164,6 +172,7 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
             steps=("refresh",),
             results=(("refresh", "Error"),),
             meddle=kill_first_job,
+            proof=no_job_was_repeated,
         ),
         Scenario(
             "offending",

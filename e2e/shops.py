@@ -145,6 +145,8 @@ class Pair:
             traffic.wait_until_well(until)
             traffic.stop()
             check = db.ledger(kube, scenario.ledger, traffic)
+            if helped and scenario.proof:
+                scenario.proof(kube)
             return Fate(traffic.outage(since, until), check), runs, since
 
 

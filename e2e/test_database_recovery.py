@@ -47,7 +47,6 @@ def test_the_app_recovers_sooner_than_without_us_and_nothing_is_lost(
 ) -> None:
     scenario, found = SCENARIOS[name], comparisons[name].result()
     print(f"\n{found}")
-    record(found.row())
     least = len(scenario.results) if scenario.lasts else min(len(found.results), len(scenario.results))
     assert found.results == scenario.results[:least], found
     assert found.helped.ledger.holds, found.helped.ledger
@@ -56,3 +55,4 @@ def test_the_app_recovers_sooner_than_without_us_and_nothing_is_lost(
         assert found.alone.outage.recovered is None, found.alone
     if scenario.recovers:
         assert found.helped.outage.recovered is not None, found.helped
+    record(found.row())
