@@ -95,6 +95,19 @@ async def test_a_read_only_server_is_the_wrong_node_and_nobody_is_ended(here: St
         ask(owner, "SET GLOBAL read_only = 0")
 
 
+async def test_on_a_replica_that_shall_be_read_only_sessions_are_ended_all_the_same(here: Stage):
+    owner, leaked = here.owner(), here.app()
+    ask(leaked, "BEGIN")
+    ask(leaked, "SELECT * FROM ledger WHERE id = 1")
+    ask(owner, "SET GLOBAL read_only = 1")
+    try:
+        await CLOCK.sleep(2.1)
+        answer, code = await here.act(STALE, writable=False)
+    finally:
+        ask(owner, "SET GLOBAL read_only = 0")
+    assert (code, len(answer.sessions)) == (0, 1), answer
+
+
 async def test_a_frozen_server_is_reported_in_time(here: Stage):
     session = await here.session()
     here.server.signal(signal.SIGSTOP)

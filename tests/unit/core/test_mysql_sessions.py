@@ -6,7 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ultra_recovery.core import session_choice as choice
 from ultra_recovery.core.database_session import Limit, SessionId, SessionState
 from ultra_recovery.core.mysql_memory import Footprint, refusal
 from ultra_recovery.core.mysql_sessions import (
@@ -66,6 +69,7 @@ def test_a_session_is_in_one_state(process: Process, state: SessionState):
         (replace(LEAKED, transaction=replace(OPEN, state="COMMITTING")), "committing"),
         (replace(BUSY, status="Waiting for semi-sync ACK from slave"), "committing"),
         (replace(BUSY, status="Commit"), "committing"),
+        (replace(BUSY, statement=""), "cannot be seen"),
         (replace(LEAKED, transaction=replace(OPEN, rows=MAX_ROWS + 1)), "rows"),
         (replace(LEAKED, transaction=replace(OPEN, rows=MAX_ROWS)), ""),
     ],
@@ -93,6 +97,24 @@ def test_of_a_statement_nothing_but_its_verb_and_a_digest_is_told():
 def test_a_dump_is_known_as_one_without_a_name():
     dump = replace(BUSY, statement="SELECT /*!40001 SQL_NO_CACHE */ * FROM `t`")
     assert session_of(dump, reading()).application == "mysqldump"
+
+
+@pytest.mark.parametrize(
+    ("program", "allow", "deny", "spared"),
+    [
+        (None, (), (), False),
+        (None, (), ("migrate*",), True),
+        (None, ("orders*",), (), True),
+        ("orders-web", ("orders*",), ("migrate*",), False),
+        ("migrate-1", (), ("migrate*",), True),
+        ("", (), ("migrate*",), False),
+    ],
+)
+def test_where_no_name_is_told_a_deny_list_spares_everybody(
+    program: str | None, allow: tuple[str, ...], deny: tuple[str, ...], spared: bool
+):
+    session = session_of(replace(LEAKED, program=program), reading())
+    assert bool(choice.refusal(session, choice.Scope("orders", "orders", allow, deny))) is spared
 
 
 def test_who_waits_and_who_blocks_is_told():
@@ -163,3 +185,48 @@ def test_a_limit_is_raised_by_what_the_server_is_set_up_for(before: int, after: 
     why = refusal(before, after, footprint)
     assert words in why
     assert bool(why) is bool(words)
+
+
+processes = st.builds(
+    Process,
+    id=st.integers(1, 50),
+    user=st.sampled_from(["orders", "other", "root", "system user", "recovery"]),
+    host=st.just("10.0.0.7:5123"),
+    database=st.sampled_from(["orders", "other", ""]),
+    command=st.sampled_from(["Sleep", "Query", "Execute", "Killed", "Binlog Dump", "Daemon", "Connect"]),
+    seconds=st.floats(0, 200),
+    status=st.sampled_from(["", "Commit", "Waiting for semi-sync ACK from slave", "Sending data"]),
+    statement=st.sampled_from(["SELECT 1", "COMMIT", "ALTER TABLE t ADD c INT", ""]),
+    query_id=st.none() | st.integers(1, 99),
+    program=st.none() | st.sampled_from(["", "orders-web", "mysqldump", "ultra-recovery-probe"]),
+    transaction=st.none()
+    | st.builds(
+        Transaction,
+        id=st.integers(0, 99),
+        thread=st.integers(1, 50),
+        state=st.sampled_from(["RUNNING", "LOCK WAIT", "ROLLING BACK", "COMMITTING"]),
+        started=st.just("2026-11-25 01:00:00"),
+        seconds=st.floats(0, 200),
+        rows=st.sampled_from([0, 1, MAX_ROWS, MAX_ROWS + 1]),
+    ),
+)
+
+
+@given(st.lists(processes, max_size=12))
+def test_nobody_innocent_is_ever_chosen(found: list[Process]):
+    scope = choice.Scope("orders", "orders")
+    sessions = sessions_of(reading(*found))
+    by_id = {id(session): process for session, process in zip(sessions, found, strict=True)}
+    for chosen in choice.stale_sessions(sessions, scope, 30):
+        process = by_id[id(chosen)]
+        transaction = process.transaction
+        assert (process.user, process.database, process.command) == ("orders", "orders", "Sleep")
+        assert transaction is not None
+        assert (transaction.state in {"RUNNING", "LOCK WAIT"}, transaction.rows <= MAX_ROWS) == (True, True)
+        assert min(process.seconds, transaction.seconds) >= 30
+        assert process.program in {None, "", "orders-web"}
+    for chosen in choice.long_queries(sessions, scope, 30).chosen:
+        process = by_id[id(chosen)]
+        assert (process.user, process.database, process.statement) == ("orders", "orders", "SELECT 1")
+        assert process.command in {"Query", "Execute"}
+        assert process.status in {"", "Sending data"}
