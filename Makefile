@@ -41,6 +41,7 @@ check: lint ## Everything fast: lint, unit and architecture tests (what pre-comm
 .PHONY: generate
 generate: $(READY) ## Write the CRDs and all other generated files
 	$(BIN)/ultra-recovery generate
+	$(BIN)/python -m tests.failures
 	@$(MAKE) manifests
 
 .PHONY: manifests
