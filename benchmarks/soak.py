@@ -89,16 +89,23 @@ def main() -> int:
     parser.add_argument("--objects", type=int, default=500, help="breakers and policies, default 500")
     options = parser.parse_args()
     operator = install_operator()
+    try:
+        return attend(operator, options.objects, options.minutes)
+    finally:
+        stop_operator(operator)
+
+
+def attend(operator: Kube, objects: int, minutes: float) -> int:
+    """Soak an operator that is installed, and print what came of it; 1 when something does not hold."""
     kubes = [make_namespace(f"soak-{uuid.uuid4().hex[:6]}") for _ in range(NAMESPACES)]
     try:
-        populate(kubes, options.objects)
-        soak = run(operator, kubes, options.minutes)
+        populate(kubes, objects)
+        soak = run(operator, kubes, minutes)
         verdicts = list(judge(operator, kubes, soak))
     finally:
         for kube in kubes:
             kube.run("delete", "namespace", kube.namespace, "--wait=false", "--ignore-not-found")
-        stop_operator(operator)
-    print(f"\n{options.objects} objects, {soak.minutes:.0f} minutes, {len(soak.hung)} faults\n")
+    print(f"\n{objects} objects, {soak.minutes:.0f} minutes, {len(soak.hung)} faults\n")
     for name, found, bound, good in verdicts:
         print(f"{name:<42}{found:>24}{bound:>26}   {'ok' if good else 'NOT OK' if good is not None else '-'}")
     print(*soak.problems, sep="\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from benchmarks.soak import NAMESPACES, judge, populate, run
 from e2e.install import make_namespace
 from e2e.kube import Kube
@@ -12,7 +14,7 @@ MINUTES = 1.0
 
 
 def test_a_minute_of_the_soak_is_survived_and_judged(operator: Kube) -> None:
-    kubes = [make_namespace(f"e2e-soak-{number}") for number in range(NAMESPACES)]
+    kubes = [make_namespace(f"e2e-{uuid.uuid4().hex[:8]}") for _ in range(NAMESPACES)]
     try:
         populate(kubes, OBJECTS)
         soak = run(operator, kubes, MINUTES)

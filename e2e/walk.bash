@@ -1,5 +1,5 @@
 # Words that the comments in the documents use beside those of a reader. The first failure of a command is kept.
-set -E -o pipefail
+set -E
 trap 'broken="${broken:-$BASH_COMMAND}"' ERR
 
 # What never ends by itself is looked at for a while.
@@ -31,7 +31,7 @@ example() {
   for name in web inventory pager repair; do kubectl apply -f "examples/web/$name.yaml"; done
   for name in web inventory pager; do kubectl rollout status "deployment/$name" --timeout=110s; done
   for name in circuitbreakers "${1:-recoverypolicy}"; do kubectl apply -f "examples/web/$name.yaml"; done
-  kubectl wait cb --all --for=condition=TargetHealthy --timeout=60s
+  kubectl wait cb/inventory cb/web --for=condition=TargetHealthy --timeout=60s
   kubectl wait rp/web --for=condition=Ready --timeout=60s
 }
 

@@ -81,7 +81,7 @@ class Shell:
     def close(self) -> None:
         """End it, and what it has left in the background."""
         os.killpg(self._process.pid, 9)
-        self._process.wait()
+        self._process.communicate()
 
 
 class Walk:
@@ -127,16 +127,24 @@ class Walk:
         return f"{time.monotonic() - began:6.1f} s  {step}"
 
     def _show(self, entry: Shown) -> None:
-        """Run a command that the page shows an answer of."""
-        printed = self._shell.run(entry.command)
+        """Run a command that the page shows an answer of; one that only reads until it shows it."""
         if READING.match(entry.command):
             wait_for(
-                lambda: not missing(entry.answer, self._shell.run(entry.command)),
+                lambda: not missing(entry.answer, self._look(entry.command)),
                 f"{entry.command} shows\n" + "\n".join(entry.answer),
-                instead=lambda: self._shell.run(entry.command),
+                seconds=MOST_SECONDS,
+                instead=lambda: self._look(entry.command),
             )
-        else:
-            assert missing(entry.answer, printed) == [], f"{entry.command} printed:\n{printed}"
+            return
+        printed = self._shell.run(entry.command)
+        assert missing(entry.answer, printed) == [], f"{entry.command} printed:\n{printed}"
+
+    def _look(self, command: str) -> str:
+        """What a command that reads prints, or why it failed: what it reads may not be there yet."""
+        try:
+            return self._shell.run(command)
+        except AssertionError as problem:
+            return str(problem)
 
     def _read(self, step: Step) -> None:
         """A YAML block is accepted by the API server, as it is or as a part of an object."""
