@@ -28,11 +28,12 @@ def watch(kube: Kube, server: Server, *, pooler: bool) -> None:
     if pooler:
         role["rules"][0]["resourceNames"].append("pgbouncer-admin")
         target["postgres"]["pooler"] = POOLER
-    others = [item for item in documents if item["kind"] != "RecoveryPolicy"]
-    kube.apply(yaml.safe_dump_all(others))
-    for item in others:
-        if item["kind"] == "CircuitBreaker":
-            await_health(kube, item["metadata"]["name"])
+    breakers = [item for item in documents if item["kind"] == "CircuitBreaker"]
+    # The grant first, so that nothing is refused in between.
+    kube.apply(yaml.safe_dump_all([item for item in documents if item["kind"] in ("Role", "RoleBinding")]))
+    kube.apply(yaml.safe_dump_all(breakers))
+    for item in breakers:
+        await_health(kube, item["metadata"]["name"])
 
 
 def await_health(kube: Kube, breaker: str) -> None:
