@@ -67,6 +67,8 @@ EXTRAS: tuple[Program | Packaged, ...] = (
     Program("kube-score", "github.com/zegl/kube-score/cmd/kube-score", "github.com/zegl/kube-score", "v1.20.0"),
     Program("kind", "sigs.k8s.io/kind", "sigs.k8s.io/kind", "v0.30.0"),
     Packaged("promtool", "prometheus", "usr/bin/promtool"),
+    Packaged("prometheus", "prometheus", "usr/bin/prometheus"),
+    Packaged("blackbox_exporter", "prometheus-blackbox-exporter", "usr/bin/prometheus-blackbox-exporter"),
     Packaged("lua5.1", "lua5.1", "usr/bin/lua5.1"),
 )
 ALL: tuple[Program | Packaged, ...] = (*NODE_PROGRAMS, *EXTRAS)

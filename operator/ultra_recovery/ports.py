@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from ultra_recovery.apis.circuit_breaker import BreakerTarget
 from ultra_recovery.core.call import Call, CallResult, Delivery, Message
 from ultra_recovery.core.notices import Notice
-from ultra_recovery.core.objects import AnyObject, Key, Kind
+from ultra_recovery.core.objects import AnyObject, EndpointSlice, Key, Kind
 from ultra_recovery.core.probe import ProbeResult
 from ultra_recovery.core.rights import Right
 
@@ -43,6 +43,9 @@ class View(Protocol):
 
     def select(self, kind: Kind, namespace: str | None = None) -> Sequence[AnyObject]:
         """All objects of a kind, of one namespace or of all."""
+
+    def slices(self, namespace: str, service: str) -> Sequence[EndpointSlice]:
+        """The EndpointSlices of a Service: asked for at every probe, so never found by looking through all."""
 
 
 class Prober(Protocol):

@@ -8,6 +8,7 @@ import logging
 import signal
 
 from ultra_recovery import __version__
+from ultra_recovery.adapters import heap
 from ultra_recovery.adapters.clock import SystemClock, SystemRandom
 from ultra_recovery.adapters.database.locator import DatabaseLocator
 from ultra_recovery.adapters.http.address import AddressPolicy, parse_rules
@@ -113,6 +114,8 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     )
     await server.start()
     stack.push_async_callback(server.stop)
+    settling = asyncio.ensure_future(heap.settle(engine.synced))
+    stack.callback(settling.cancel)
     return await _until_stopped(engine, events, messenger, leadership)
 
 

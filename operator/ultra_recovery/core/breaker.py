@@ -91,6 +91,9 @@ TRANSITIONS: tuple[Row, ...] = (
 )
 
 
+_ROWS = {event: tuple(row for row in TRANSITIONS if row.event is event) for event in Event}
+
+
 def step(snapshot: Snapshot, happening: Happening, spec: CircuitBreakerSpec, now: datetime) -> Transition:
     """Apply one event.
 
@@ -101,8 +104,8 @@ def step(snapshot: Snapshot, happening: Happening, spec: CircuitBreakerSpec, now
         return Transition(snapshot, snapshot, happening.event)
     observed = observe(snapshot, happening, spec, now)
     context = do.Context(observed, happening, spec, now)
-    for row in TRANSITIONS:
-        if row.event is happening.event and row.state in (None, snapshot.state) and row.guard(context):
+    for row in _ROWS[happening.event]:
+        if (row.state is None or row.state is snapshot.state) and row.guard(context):
             after = _step_shadow(row.effect(context), happening, spec, now)
             return Transition(snapshot, after, happening.event)
     raise IllegalTransition(f"no row for {happening.event} in state {snapshot.state}")

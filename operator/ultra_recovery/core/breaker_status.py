@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ultra_recovery.apis.circuit_breaker import (
@@ -45,6 +45,18 @@ class BreakerRecord:
     handled_resets: Sequence[str]
     stalled: tuple[Reason, str] | None = None
     next_probe_at: datetime | None = None
+
+
+def shown_by(snapshot: Snapshot, record: BreakerRecord) -> tuple[object, ...]:
+    """All that a status tells of a snapshot without a window: while it stays equal, so does the status.
+
+    Whatever a snapshot gets in addition counts as shown until it is left out here.
+    """
+    last = snapshot.last
+    said = (last.outcome, last.reason, last.message if last.outcome is not Outcome.SUCCESS else "") if last else None
+    due = record.next_probe_at if snapshot.state is BreakerState.OPEN else None
+    shown = replace(snapshot, last=None, good_since=None, failed_at=None, changed_at=None)
+    return shown, said, tuple(record.handled_resets), record.stalled, due
 
 
 def restore(status: CircuitBreakerStatus, now: datetime) -> Snapshot | None:

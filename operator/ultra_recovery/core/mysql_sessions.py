@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ultra_recovery.apis.database import PoolFigures
-from ultra_recovery.core.database_session import Limit, Prepared, ServerSession, SessionId, SessionState
+from ultra_recovery.core.database_session import UNTOLD, Limit, Prepared, ServerSession, SessionId, SessionState
 from ultra_recovery.core.mysql_statement import as_standard, is_dump
 from ultra_recovery.core.statement import digest_of, verb_of
 
@@ -110,7 +110,7 @@ def session_of(process: Process, reading: Reading) -> ServerSession:
         id=SessionId(process.id, f"{process.host} {reading.life}", _since(process, state)),
         user=process.user,
         database=process.database,
-        application="mysqldump" if is_dump(process.statement) else process.program or "",
+        application="mysqldump" if is_dump(process.statement) else _name(process),
         address=process.host.rpartition(":")[0] or process.host,
         state=state,
         state_seconds=seconds,
@@ -121,6 +121,10 @@ def session_of(process: Process, reading: Reading) -> ServerSession:
         blocks=reading.blocking.get(process.id, 0),
         waits=process.transaction is not None and process.transaction.state == "LOCK WAIT",
     )
+
+
+def _name(process: Process) -> str:
+    return UNTOLD if process.program is None else process.program
 
 
 def _state(process: Process) -> SessionState:
@@ -165,6 +169,8 @@ def _guard(process: Process, state: SessionState, reading: Reading) -> str:
         return "is just committing"
     if transaction is not None and transaction.state == "COMMITTING":
         return "is just committing"
+    if state is SessionState.ACTIVE and not process.statement.strip():
+        return "runs a statement that cannot be seen"
     if transaction is not None and transaction.rows > MAX_ROWS:
         return f"has changed more than {MAX_ROWS} rows: to roll that back takes longer than it helps"
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec, CircuitBreakerStatus
+from ultra_recovery.apis.circuit_breaker import BreakerTarget, CircuitBreakerSpec, CircuitBreakerStatus
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.breaker_state import Happening, Snapshot, first_snapshot, resume_trial
 from ultra_recovery.core.breaker_status import enforcement_differs, is_urgent, restore
@@ -23,6 +23,8 @@ class Runtime:
     """What the engine holds of one breaker.
 
     Attributes:
+        target: what `digest` was made of.
+        level: an object and what was to be shown when its status was found to show it all.
         published: what has been written; the rest of the engine sees that.
         due: when the next probe is due.
         written_at: when the status was written last.
@@ -40,6 +42,8 @@ class Runtime:
     probed_at: datetime
     handled: tuple[str, ...]
     digest: str
+    target: BreakerTarget | None = None
+    level: tuple[Breaker, tuple[object, ...]] | None = None
     written_at: datetime | None = None
     enforced_at: datetime | None = None
     stalled: tuple[Reason, str] | None = None
@@ -68,6 +72,16 @@ class Runtime:
     def probing(self) -> bool:
         """Whether a probe of the present epoch is on its way."""
         return self.probing_epoch == self.snapshot.epoch
+
+    def digest_of(self, target: BreakerTarget) -> str:
+        """The digest of a target; computed anew only when the object was read anew."""
+        if target is self.target:
+            return self.digest
+        return target_digest(target)
+
+    def is_level(self, item: Breaker, shown: tuple[object, ...]) -> bool:
+        """Whether this very object is known to show all that is to be shown."""
+        return self.level is not None and self.level[0] is item and self.level[1] == shown
 
     def next_moment(self, rest: datetime | None) -> datetime | None:
         """When to look again: for a probe, a trial, a silence, the end of an override, or what was held back.

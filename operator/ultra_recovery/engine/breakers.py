@@ -21,9 +21,8 @@ from ultra_recovery.core.breaker_state import (
     first_snapshot,
     report_happenings,
 )
-from ultra_recovery.core.breaker_status import BreakerRecord, restore, status_of
+from ultra_recovery.core.breaker_status import BreakerRecord, restore, shown_by, status_of
 from ultra_recovery.core.cadence import next_probe_at
-from ultra_recovery.core.naming import target_digest
 from ultra_recovery.core.objects import Breaker, Key, Kind
 from ultra_recovery.core.override import differs, is_over, wanted_override
 from ultra_recovery.core.pool_figures import essence
@@ -36,11 +35,10 @@ from ultra_recovery.engine.breaker_runtime import Runtime
 from ultra_recovery.engine.breaker_writing import write_over_reports
 from ultra_recovery.engine.queue import WorkQueue
 from ultra_recovery.engine.record import Recorder
+from ultra_recovery.engine.spread import Spread
 from ultra_recovery.engine.table import Table
 from ultra_recovery.ports import Clock, Prober, Random
 
-_SPREAD_PER_BREAKER = 0.01
-"""Seconds by which first probes are spread per breaker: a hundred breakers are probed within a second of a start."""
 _ANEW = frozenset({Event.RESET, Event.TARGET_CHANGED, Event.OVERRIDE, Event.OVERRIDE_ENDED})
 """Events after which what is known of the target does not count any more, and it is probed at once."""
 
@@ -69,6 +67,7 @@ class Breakers:
         self._attention = Attention()
         self._verified: dict[Key, datetime] = {}
         self._probes: set[asyncio.Task[None]] = set()
+        self._spread = Spread(random)
         self.queue = WorkQueue("breakers", self.look, clock)
         self.on_change: Callable[[Key], None] = _nobody
 
@@ -158,16 +157,18 @@ class Breakers:
         known = self._runtimes.get(item.meta.key)
         if known is not None and known.uid == item.meta.uid:
             return known
-        count = len(self._runtimes) + 1
-        spread = self._random.random() * min(1.0, count * _SPREAD_PER_BREAKER / spec.probe.interval.total_seconds())
+        unknown = self._table.count(Kind.BREAKER) - len(self._runtimes)
+        spread = self._spread.next(unknown, spec.probe.interval.total_seconds(), self._clock.boottime())
         fresh = self._runtimes[item.meta.key] = Runtime.begin(item, spec, now, spread=spread)
         return fresh
 
     def _apply(self, runtime: Runtime, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> None:
         """Everything that happened since the last look, in order: changes of the object, then results, then time."""
-        runtime.snapshot = replace(runtime.snapshot, external=spec.target.external is not None)
+        if runtime.snapshot.external is not (spec.target.external is not None):
+            runtime.snapshot = replace(runtime.snapshot, external=spec.target.external is not None)
         self._apply_override(runtime, item, spec, now)
-        digest = target_digest(spec.target)
+        digest = runtime.digest_of(spec.target)
+        runtime.target = spec.target
         if digest != runtime.digest:
             runtime.digest = digest
             self._step(runtime, item, spec, Happening(Event.TARGET_CHANGED), now)
@@ -255,9 +256,11 @@ class Breakers:
     async def _write(self, item: Breaker, spec: CircuitBreakerSpec, runtime: Runtime, now: datetime) -> datetime | None:
         """Write the status if it differs, unless it is held back: then until when."""
         record = BreakerRecord(item.meta.generation, runtime.handled, runtime.stalled, runtime.due)
-        status = status_of(runtime.snapshot, spec, record, item.status, now)
         snapshot, pending = runtime.snapshot, runtime.notices
-        if self._recorder.differs(item, status):
+        shown = shown_by(snapshot, record)
+        level = spec.window is None and runtime.is_level(item, shown)
+        status = item.status if level else status_of(snapshot, spec, record, item.status, now)
+        if not level and self._recorder.differs(item, status):
             rest = runtime.hold_back(status, item.status, now)
             if rest is not None:
                 self._publish(item.meta.key, runtime, snapshot)
@@ -266,6 +269,8 @@ class Breakers:
                 self._recorder, item, lambda old: status_of(snapshot, spec, record, old, now)
             )
             runtime.wrote(status, item.status, now)
+        else:
+            runtime.level = (item, shown)
         runtime.notices = [notice for notice in runtime.notices if notice not in pending]
         self._publish(item.meta.key, runtime, snapshot)
         for notice in pending:

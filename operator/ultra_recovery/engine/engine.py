@@ -109,7 +109,8 @@ class Engine:
         """List every kind and make the table level with it."""
         for kind in Kind:
             version, documents = await self._objects.list(kind)
-            self._table.replace(kind, version, documents)
+            for _ in self._table.replacing(kind, version, documents):
+                await self._clock.sleep(0)
         self._synced_at = self._clock.boottime()
         self.synced.set()
 

@@ -8,7 +8,7 @@ from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
 from ultra_recovery.core.errors import SpecError
-from ultra_recovery.core.objects import Breaker, EndpointSlice, Key, Kind, Policy
+from ultra_recovery.core.objects import Breaker, Key, Kind, Policy
 from ultra_recovery.core.refusal import Problem
 from ultra_recovery.core.target import TargetFacts
 from ultra_recovery.core.windows import parse_window
@@ -89,5 +89,5 @@ def _is_target_itself(table: Table, namespace: str, spec: CircuitBreakerSpec, ta
     if service is None:
         return False
     pods = {pod.meta.key.name for pod in target.pods}
-    slices = [item for item in table.select(Kind.ENDPOINT_SLICE, namespace) if isinstance(item, EndpointSlice)]
-    return any(end.pod in pods for item in slices if item.service == service.name for end in item.endpoints if end.pod)
+    slices = table.slices(namespace, service.name)
+    return any(end.pod in pods for item in slices for end in item.endpoints if end.pod)

@@ -19,6 +19,9 @@ _CONFLICT_DELAY = 0.1
 _FIRST_DELAY, _MAX_DELAY = 0.5, 5.0
 _TICK = 0.001
 """The shortest wait: rounding must not make a moment that is about to come into many waits of nothing."""
+_BATCH = 32
+"""Keys that are begun before anything else of this process has its turn: a start, when thousands are due at once, must
+not keep the leader's Lease waiting."""
 _LONGEST_HOLD = 30.0
 """A server that asks for more than this is asked again all the same."""
 
@@ -60,14 +63,20 @@ class WorkQueue:
         async with asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
-                for key in self._take_due():
+                taken = self._take_due()
+                for key in taken:
                     self._busy[key] = self._clock.boottime()
                     group.create_task(self._handle(key))
-                await self._wait()
+                if len(taken) < _BATCH:
+                    await self._wait()
+                else:
+                    await self._clock.sleep(0)
 
     def _take_due(self) -> list[Key]:
-        now, taken, later = self._clock.boottime(), [], []
-        while self._heap and self._heap[0][0] <= now:
+        now = self._clock.boottime()
+        taken: list[Key] = []
+        later: list[tuple[float, Key]] = []
+        while self._heap and self._heap[0][0] <= now and len(taken) < _BATCH:
             due, key = heapq.heappop(self._heap)
             if self._due.get(key) != due:
                 continue

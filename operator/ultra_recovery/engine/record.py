@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,11 @@ from ultra_recovery.apis.circuit_breaker import CircuitBreakerStatus
 from ultra_recovery.apis.meta import ApiType
 from ultra_recovery.core.errors import ApiError
 from ultra_recovery.core.notices import Notice
-from ultra_recovery.core.objects import Breaker, Policy, Run, encode_status
+from ultra_recovery.core.objects import Breaker, Kind, Policy, Run, encode_status
 from ultra_recovery.core.parsing import parse
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.table import Table
+from ultra_recovery.engine.write_gate import WriteGate
 from ultra_recovery.ports import Objects, Sink
 
 
@@ -25,6 +27,7 @@ class Recorder:
         self._table = table
         self._leadership = leadership
         self._sinks = sinks
+        self._gates: defaultdict[Kind, WriteGate] = defaultdict(WriteGate)
 
     @staticmethod
     def differs(item: Breaker | Policy | Run, status: ApiType) -> bool:
@@ -46,11 +49,12 @@ class Recorder:
             NotLeader: this process may not act now.
             Conflict: the object changed since it was read: look again.
         """
-        self._leadership.check()
         key = item.meta.key
-        document = await self._objects.write_status(
-            key, _wire(item, status), json.loads(item.raw_status), item.meta.version
-        )
+        async with self._gates[key.kind].place(pressing=_presses(item, status)):
+            self._leadership.check()
+            document = await self._objects.write_status(
+                key, _wire(item, status), json.loads(item.raw_status), item.meta.version
+            )
         self._table.apply(key.kind, document)
         stored = self._table.get(key)
         return stored if isinstance(stored, Breaker | Policy | Run) else item
@@ -70,6 +74,13 @@ class Recorder:
         """Tell all sinks."""
         for sink in self._sinks:
             sink.publish(notice)
+
+
+def _presses(item: Breaker | Policy | Run, status: ApiType) -> bool:
+    """Whether somebody waits for this write: all but the counters, messages and first statuses of breakers."""
+    if not isinstance(item, Breaker) or not isinstance(status, CircuitBreakerStatus):
+        return True
+    return item.status.state is not None and item.status.state != status.state
 
 
 def _wire(item: Breaker | Policy | Run, status: ApiType) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ultra_recovery.core.objects import AnyObject, Key, Kind
+from ultra_recovery.core.objects import AnyObject, EndpointSlice, Key, Kind
 from ultra_recovery.core.parsing import parse
 
 Listener = Callable[[Key, AnyObject | None], None]
 _MAX_TOMBSTONES = 10_000
+_STEP = 100
+"""Objects of a list between two turns for others: a list of ten thousand must not hold up probes."""
 
 
 def _number(version: str) -> int:
@@ -27,6 +29,7 @@ class Table:
 
     def __init__(self) -> None:
         self._objects: dict[Kind, dict[str, dict[str, AnyObject]]] = {kind: defaultdict(dict) for kind in Kind}
+        self._slices: dict[tuple[str, str], dict[str, EndpointSlice]] = defaultdict(dict)
         self._gone: dict[Key, int] = {}
         self._listeners: list[Listener] = []
 
@@ -38,11 +41,20 @@ class Table:
         """The object, or None when it does not exist."""
         return self._objects[key.kind].get(key.namespace, {}).get(key.name)
 
+    def count(self, kind: Kind) -> int:
+        """How many objects of a kind there are."""
+        return sum(len(group) for group in self._objects[kind].values())
+
     def select(self, kind: Kind, namespace: str | None = None) -> Sequence[AnyObject]:
         """All objects of a kind, of one namespace or of all."""
         if namespace is not None:
             return list(self._objects[kind].get(namespace, {}).values())
         return [item for group in self._objects[kind].values() for item in group.values()]
+
+    def slices(self, namespace: str, service: str) -> Sequence[EndpointSlice]:
+        """The EndpointSlices of a Service."""
+        found = self._slices.get((namespace, service))
+        return list(found.values()) if found else ()
 
     def apply(self, kind: Kind, document: Mapping[str, Any], *, deleted: bool = False) -> None:
         """Take one event of the watch, or our own write."""
@@ -58,15 +70,23 @@ class Table:
             item = parse(kind, document)
             self._gone.pop(key, None)
             self._objects[kind][key.namespace][key.name] = item
+            self._index(known, item)
             self._tell(key, item)
 
     def replace(self, kind: Kind, version: str, documents: Sequence[Mapping[str, Any]]) -> None:
         """Take a whole list of a kind, made at `version`."""
+        for _ in self.replacing(kind, version, documents):
+            continue
+
+    def replacing(self, kind: Kind, version: str, documents: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+        """The same in steps. What changes between them is newer than the list, and stays."""
         present = set()
-        for document in documents:
+        for number, document in enumerate(documents, 1):
             meta = document["metadata"]
             present.add((meta.get("namespace", ""), meta["name"]))
             self.apply(kind, document)
+            if number % _STEP == 0:
+                yield
         for item in self.select(kind):
             key = item.meta.key
             if (key.namespace, key.name) not in present and _number(item.meta.version) <= _number(version):
@@ -76,8 +96,20 @@ class Table:
         if len(self._gone) >= _MAX_TOMBSTONES:
             self._gone.clear()
         self._gone[key] = version
-        if self._objects[key.kind].get(key.namespace, {}).pop(key.name, None) is not None:
+        known = self._objects[key.kind].get(key.namespace, {}).pop(key.name, None)
+        if known is not None:
+            self._index(known, None)
             self._tell(key, None)
+
+    def _index(self, old: AnyObject | None, new: AnyObject | None) -> None:
+        """A slice may come to belong to another Service."""
+        if isinstance(old, EndpointSlice):
+            place = (old.meta.key.namespace, old.service)
+            self._slices[place].pop(old.meta.key.name, None)
+            if not self._slices[place]:
+                del self._slices[place]
+        if isinstance(new, EndpointSlice):
+            self._slices[new.meta.key.namespace, new.service][new.meta.key.name] = new
 
     def _tell(self, key: Key, item: AnyObject | None) -> None:
         for listener in self._listeners:

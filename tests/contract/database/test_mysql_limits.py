@@ -18,23 +18,13 @@ from ultra_recovery.core.database_request import Part
 from ultra_recovery.job_ports import Role
 
 STALE = {"closeStaleConnections": {"breaker": "orders-db", "idleInTransactionFor": "1s"}}
-LONG = {"endLongQueries": {"breaker": "orders-db", "runningFor": "1s", "grace": "1s"}}
 CLOCK = SystemClock()
-SLOW = "SELECT COUNT(*) FROM ledger a, ledger b, ledger c WHERE a.v + b.v + c.v > 1 OR c.pad = 'secret-value'"
 
 
 @pytest.fixture
 def here(maria: Server) -> Iterator[Stage]:
     with stage(maria) as open_stage:
         yield open_stage
-
-
-def alive(client: pymysql.Connection) -> bool:
-    try:
-        ask(client, "SELECT 1")
-    except pymysql.MySQLError:
-        return False
-    return True
 
 
 async def test_a_full_server_lets_the_acting_role_in_once(here: Stage):
@@ -69,6 +59,13 @@ async def test_the_limit_is_raised_and_restored_only_while_it_is_ours(here: Stag
     assert ask(owner, "SELECT @@GLOBAL.max_connections n") == [{"n": 12}]
 
 
+async def test_the_limit_is_not_raised_for_somebody_who_opens_more_than_was_declared(here: Stage):
+    raising = {"raisePoolSize": {"breaker": "orders-db"}}
+    answer, code = await here.act(raising, size_before=10, size_after=15, room={"declared": 6})
+    assert (code, answer.changed) == (0, False)
+    assert "more than was declared" in answer.message
+
+
 async def test_the_limit_is_not_raised_beyond_what_memory_bears(here: Stage):
     answer, code = await here.act(
         {"raisePoolSize": {"breaker": "orders-db", "atMost": 5000}}, size_before=10, size_after=5000,
@@ -96,6 +93,19 @@ async def test_a_read_only_server_is_the_wrong_node_and_nobody_is_ended(here: St
             assert "wrong node" in answer.message
     finally:
         ask(owner, "SET GLOBAL read_only = 0")
+
+
+async def test_on_a_replica_that_shall_be_read_only_sessions_are_ended_all_the_same(here: Stage):
+    owner, leaked = here.owner(), here.app()
+    ask(leaked, "BEGIN")
+    ask(leaked, "SELECT * FROM ledger WHERE id = 1")
+    ask(owner, "SET GLOBAL read_only = 1")
+    try:
+        await CLOCK.sleep(2.1)
+        answer, code = await here.act(STALE, writable=False)
+    finally:
+        ask(owner, "SET GLOBAL read_only = 0")
+    assert (code, len(answer.sessions)) == (0, 1), answer
 
 
 async def test_a_frozen_server_is_reported_in_time(here: Stage):

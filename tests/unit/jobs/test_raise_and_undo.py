@@ -106,10 +106,17 @@ async def test_postgres_without_a_pooler_cannot_be_raised(scene: Scene):
 
 async def test_the_limit_of_a_mysql_server_is_raised_and_taken_back(scene: Scene):
     scene.server.most = 20
-    answer, _ = await scene.run(RAISE, **SIZES, engine="mysql")
+    answer, _ = await scene.run(RAISE, **SIZES, engine="mysql", room={"declared": 40})
     assert (answer.changed, scene.server.most) == (True, 30)
     answer, _ = await scene.run(RAISE, **SIZES, engine="mysql", part="Undo")
     assert (answer.changed, scene.server.most) == (True, 20)
+
+
+async def test_the_limit_of_a_mysql_server_is_not_raised_for_more_than_was_declared(scene: Scene):
+    scene.server.most = 20
+    answer, _ = await scene.run(RAISE, **SIZES, engine="mysql", room={"declared": 17})
+    assert (answer.changed, scene.server.most) == (False, 20)
+    assert "more than was declared" in answer.message
 
 
 async def test_an_undo_sets_the_old_size_and_renews_connections(scene: Scene):

@@ -22,6 +22,8 @@ from ultra_recovery.ports import Clock
 
 CALL = 5.0
 """Seconds that one statement may take."""
+_NOWHERE = frozenset({FaultKind.RIGHTS, FaultKind.WRONG_NODE})
+"""Our table is not installed, or the server takes no writes: there is nowhere to record anything."""
 _GONE = frozenset({"1094", "1957"})
 """The session or the statement ended by itself in the last moment."""
 
@@ -107,7 +109,7 @@ class MysqlSession:
             first = (await self._change(sql.CLAIM, (action,))).changed == 1
             await self._change(sql.FORGET)
         except DatabaseFault as fault:
-            if fault.kind is FaultKind.RIGHTS:
+            if fault.kind in _NOWHERE:
                 return Claim.UNKNOWN
             raise
         return Claim.FIRST if first else Claim.AGAIN
@@ -182,7 +184,7 @@ class MysqlSession:
         try:
             changed = (await self._change(sql.SPEND, (action, most))).changed
         except DatabaseFault as fault:
-            if fault.kind is FaultKind.RIGHTS:
+            if fault.kind in _NOWHERE:
                 return True
             raise
         return changed == 1

@@ -37,6 +37,7 @@ _DENIED = tuple(
         "fd20:ce::254/128",
     )
 )
+_MAX_JUDGED = 20_000
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 _TRANSLATED = ipaddress.ip_network("::ffff:0:0:0/96")
@@ -151,6 +152,7 @@ class AddressPolicy:
     def __init__(self, rules: Sequence[AllowRule] = (), denied: Iterable[str] = ()) -> None:
         self._rules = tuple(rules)
         self._denied = frozenset(_literal(entry) for entry in denied) - {None}
+        self._judged: dict[str, str | None] = {}
 
     def refuse_pod(self, address: str) -> str | None:
         """A pod's address is refused only if it is one of those that are never allowed."""
@@ -173,6 +175,14 @@ class AddressPolicy:
         return _not_listed(host, port)
 
     def _never(self, address: str) -> str | None:
+        """Remembered: an address as text has one answer for as long as this policy lives."""
+        if address not in self._judged:
+            if len(self._judged) >= _MAX_JUDGED:
+                self._judged.clear()
+            self._judged[address] = self._judge(address)
+        return self._judged[address]
+
+    def _judge(self, address: str) -> str | None:
         found = forms(address)
         if not found:
             return "the address cannot be read"

@@ -15,7 +15,7 @@ from ultra_recovery.adapters.http.address import Address, Policy, forms
 from ultra_recovery.apis.circuit_breaker import ServiceRef, TcpTarget
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import SpecError
-from ultra_recovery.core.objects import Endpoint, EndpointSlice, Key, Kind, Pod, Service
+from ultra_recovery.core.objects import Endpoint, Key, Kind, Pod, Service
 from ultra_recovery.ports import View
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -174,8 +174,7 @@ class Resolver:
 
         Compared as addresses, not as text: a name may resolve to a form that wraps the address, or spells it otherwise.
         """
-        slices = self._view.select(Kind.ENDPOINT_SLICE, "default")
-        own = [item for item in slices if isinstance(item, EndpointSlice) and item.service == "kubernetes"]
+        own = self._view.slices("default", "kubernetes")
         return {form for item in own for endpoint in item.endpoints for form in forms(endpoint.address)}
 
     async def _service(
@@ -205,9 +204,7 @@ class Resolver:
     ) -> list[tuple[Endpoint, int]]:
         """Endpoints with the port they are reached on. Those that are not ready are never probed, so never judged."""
         found = []
-        for item in self._view.select(Kind.ENDPOINT_SLICE, namespace):
-            if not isinstance(item, EndpointSlice) or item.service != service.meta.key.name:
-                continue
+        for item in self._view.slices(namespace, service.meta.key.name):
             port = item.ports.get(port_name)
             if port is not None:
                 found += [(endpoint, port) for endpoint in item.endpoints if endpoint.ready or unready]

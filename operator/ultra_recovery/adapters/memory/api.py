@@ -21,7 +21,7 @@ from ultra_recovery.apis.recovery_run import RecoveryRunSpec
 from ultra_recovery.apis.run_status import RecoveryRunStatus
 from ultra_recovery.core.errors import AlreadyExists, ApiError, Conflict, NotFound, Rejected, TooManyRequests
 from ultra_recovery.core.merge import apply_merge_patch, merge_patch
-from ultra_recovery.core.objects import AnyObject, Key, Kind
+from ultra_recovery.core.objects import AnyObject, EndpointSlice, Key, Kind
 from ultra_recovery.core.parsing import parse
 from ultra_recovery.ports import Clock, LeaseRecord
 
@@ -64,6 +64,11 @@ class MemoryApi:
             for key, document in sorted(self.store.documents.items())
             if key.kind is kind and namespace in (None, key.namespace)
         ]
+
+    def slices(self, namespace: str, service: str) -> Sequence[EndpointSlice]:
+        """The EndpointSlices of a Service."""
+        found = self.select(Kind.ENDPOINT_SLICE, namespace)
+        return [item for item in found if isinstance(item, EndpointSlice) and item.service == service]
 
     # Objects
 

@@ -1,0 +1,175 @@
+"""The engine with real probes and no cluster: the API server is in memory, the targets are another process.
+
+Usage: python -m benchmarks.fleet.inprocess [NUMBER] [--profile] [--tls]. For finding what costs; the table of the
+documents comes from the cluster, where lists and watches cost what they cost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fleet.certificate import certificate
+from benchmarks.fleet.figures import Lateness
+from benchmarks.fleet.process import Child
+from benchmarks.fleet.sampling import Sampler
+from benchmarks.fleet.targets import ARRIVALS
+from benchmarks.fleet.world import PORTS, fleet_documents
+from ultra_recovery.adapters import heap
+from ultra_recovery.adapters.clock import SystemClock, SystemRandom
+from ultra_recovery.adapters.http.transport import Transport
+from ultra_recovery.adapters.memory import MemoryApi, MemoryStore
+from ultra_recovery.adapters.memory.caller import ScriptedCaller
+from ultra_recovery.adapters.memory.databases import MemoryDatabases
+from ultra_recovery.adapters.memory.messenger import MemoryMessenger
+from ultra_recovery.adapters.memory.secrets import MemorySecrets
+from ultra_recovery.adapters.metrics import MetricsSink
+from ultra_recovery.adapters.prober import build_prober
+from ultra_recovery.core.objects import Kind
+from ultra_recovery.engine.assembly import World, build_engine
+from ultra_recovery.engine.leadership import Leadership
+from ultra_recovery.engine.rails import ClusterLimits
+from ultra_recovery.engine.table import Table
+
+ADDRESS, FIRST_PORT = "127.0.0.1", 23000
+INTERVAL, WINDOW = 30.0, 60.0
+_PAGE = 500
+
+
+class Anywhere:
+    """An address policy for targets on this machine: production has none that allows loopback."""
+
+    def refuse_pod(self, address: str) -> str | None:  # noqa: ARG002 - a port
+        """Nothing is refused."""
+        return None
+
+    def refuse_name(self, host: str, port: int) -> str | None:  # noqa: ARG002 - a port
+        """Nothing is refused."""
+        return None
+
+    def refuse_raw(self, host: str, address: str, port: int) -> str | None:  # noqa: ARG002 - a port
+        """Nothing is refused."""
+        return None
+
+
+class Listed(MemoryApi):
+    """Lists as a server sends them: pages of JSON, which are read one by one."""
+
+    async def list(self, kind: Kind) -> tuple[str, Sequence[Mapping[str, Any]]]:
+        version, items = self.store.version, [item for key, item in self.store.documents.items() if key.kind is kind]
+        found: list[Mapping[str, Any]] = []
+        for begin in range(0, len(items), _PAGE):
+            text = await asyncio.to_thread(json.dumps, items[begin : begin + _PAGE])
+            found += json.loads(text)
+        return version, found
+
+
+def arrivals(scheme: str) -> dict[str, list[float]]:
+    """What the targets have seen since they were asked last."""
+    command = ["curl", "-sk", f"{scheme}://{ADDRESS}:{FIRST_PORT}{ARRIVALS}"]
+    found: dict[str, list[float]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return found
+
+
+async def run(count: int, scheme: str, sampler: Sampler | None) -> None:
+    """Lead over so many breakers and print what that costs."""
+    clock, table = SystemClock(), Table()
+    store = MemoryStore(clock)
+    for kind, document in fleet_documents(count, ADDRESS, FIRST_PORT, secure=scheme == "https"):
+        store.add(kind, document)
+    api, sinks = Listed(clock, store), [MetricsSink()]
+    transport = Transport("benchmark")
+    world = World(
+        objects=api,
+        cluster=api,
+        leases=api,
+        jobs=api,
+        caller=ScriptedCaller(clock),
+        messenger=MemoryMessenger(),
+        databases=MemoryDatabases(),
+        prober=build_prober(table, Anywhere(), transport, MemorySecrets(), clock),
+        sinks=sinks,
+        clock=clock,
+        random=SystemRandom(),
+    )
+    engine = build_engine(table, world, Leadership(api, clock, "default", "bench"), ClusterLimits())
+    store.subscribe(lambda kind, document, deleted: engine.feed(kind, document, deleted=deleted))
+    await asyncio.to_thread(arrivals, scheme)
+    began, used = time.monotonic(), cpu()
+    task = asyncio.ensure_future(engine.run())
+    settling = asyncio.ensure_future(heap.settle(engine.synced))
+    try:
+        seen: dict[str, float] = {}
+        while len(seen) < count and not task.done():
+            await asyncio.sleep(1)
+            for path, times in (await asyncio.to_thread(arrivals, scheme)).items():
+                seen.setdefault(path, times[0])
+        print(f"all probed after {max(seen.values()) - began:.1f} s, {cpu() - used:.1f} s of CPU", flush=True)
+        await asyncio.sleep(12)
+        await asyncio.to_thread(arrivals, scheme)
+        await measure(api, scheme, sampler)
+    finally:
+        task.cancel()
+        settling.cancel()
+        await asyncio.gather(task, settling, return_exceptions=True)
+        await transport.close()
+
+
+def cpu() -> float:
+    """CPU seconds of this process."""
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    return spent.ru_utime + spent.ru_stime
+
+
+def resident() -> float:
+    """MiB in memory now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
+async def measure(api: MemoryApi, scheme: str, sampler: Sampler | None) -> None:
+    """Watch two intervals."""
+    written, used = len(api.requests), cpu()
+    if sampler is not None:
+        sampler.start()
+    stalls, until = list[float](), time.monotonic() + WINDOW
+    while (now := time.monotonic()) < until:
+        await asyncio.sleep(0.005)
+        stalls.append(time.monotonic() - now - 0.005)
+    spent = cpu() - used
+    if sampler is not None:
+        print(sampler.stop())
+    found = await asyncio.to_thread(arrivals, scheme)
+    late, probes = Lateness.of(found, INTERVAL), sum(len(times) for times in found.values())
+    worst = ", ".join(f"{1000 * stall:.0f}" for stall in sorted(stalls)[-8:])
+    writes = sum(request.mutating and request.kind != "Lease" for request in api.requests[written:])
+    print(
+        f"{spent:.2f} s of CPU per minute, {probes} probes, {spent / probes * 1e6:.0f} µs each; "
+        f"late p50/p99/max {late.median:.1f}/{late.p99:.1f}/{late.most:.0f} ms; worst stalls of the loop {worst} ms; "
+        f"{resident():.0f} MiB with the API server; {writes} writes"
+    )
+
+
+def main(words: Sequence[str]) -> None:
+    """Measure once."""
+    count = next((int(word) for word in words if word.isdecimal()), 10_000)
+    scheme = "https" if "--tls" in words else "http"
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        pair = certificate(folder) if scheme == "https" else []
+        argv = [sys.executable, "-m", "benchmarks.fleet.targets", ADDRESS, str(FIRST_PORT), str(PORTS), *pair]
+        stack.enter_context(Child(argv, folder / "targets.log"))
+        time.sleep(2)
+        asyncio.run(run(count, scheme, Sampler() if "--profile" in words else None))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
