@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from e2e import database_faults as faults
-from e2e.databases import MARIADB, POSTGRES, STANDBY, Server, sql
+from e2e.databases import APP_LIMIT, MARIADB, POSTGRES, STANDBY, Server, sql
 from e2e.kube import Kube, status, wait_for
 
 Act = Callable[[Kube], object]
@@ -100,7 +100,8 @@ def use_up(kube: Kube) -> None:
 
 def use_up_for_everybody(kube: Kube) -> None:
     """One replica takes all connections that the database has, and takes more as soon as some are free."""
-    sql(kube, POSTGRES, "ALTER DATABASE orders CONNECTION LIMIT 20")
+    # One for somebody else's session; the probe and the app come too late for any.
+    sql(kube, POSTGRES, f"ALTER DATABASE orders CONNECTION LIMIT {APP_LIMIT + 1}")
     faults.reach_connection_limit(kube, POSTGRES, 50)
 
 

@@ -155,6 +155,10 @@ def told(run: Record) -> tuple[tuple[str, str], ...]:
     return tuple(item for item in results(run) if item[1])
 
 
+def _is_over(run: Record, scenario: Scenario) -> bool:
+    return "finishedAt" in status(run) and bool(told(run) or not scenario.lasts)
+
+
 def _await_help(kube: Kube, scenario: Scenario, traffic: Traffic, since: float) -> Sequence[Record]:
     """Wait until the first run has ended and the app has recovered for good, or there is nothing to wait for."""
     if scenario.meddle:
@@ -163,7 +167,7 @@ def _await_help(kube: Kube, scenario: Scenario, traffic: Traffic, since: float) 
         time.sleep(REST)
         return runs_of(kube, scenario.name)
     wait_for(
-        lambda: any(told(run) and status(run).get("finishedAt") for run in runs_of(kube, scenario.name)),
+        lambda: any(_is_over(run, scenario) for run in runs_of(kube, scenario.name)),
         f"a run of {scenario.name} ends",
         seconds=HELP,
         instead=lambda: [status(run).get("steps") for run in runs_of(kube, scenario.name)],
