@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from e2e import database_faults as faults
-from e2e.databases import APP_LIMIT, MARIADB, POSTGRES, STANDBY, Server, sql
-from e2e.kube import Kube, status, wait_for
-
-Act = Callable[[Kube], object]
-AWAY = 8.0
-LONG_AWAY = 6.0
+from e2e import scenario_acts as acts
+from e2e.databases import MARIADB, POSTGRES, STANDBY, Server
+from e2e.scenario_acts import Act
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,68 +61,6 @@ class Scenario:
         return self.ends_on or self.watched
 
 
-def nothing(kube: Kube) -> None:
-    """It ends by itself."""
-    del kube
-
-
-def leave(seconds: float) -> Act:
-    """The server goes away for a while, long enough for a breaker to open."""
-
-    def act(kube: Kube) -> None:
-        faults.take_away(kube, POSTGRES)
-        time.sleep(seconds)
-        faults.bring_back(kube, POSTGRES)
-
-    return act
-
-
-def terminate(server: Server) -> Act:
-    """Every session of the app is ended."""
-    return lambda kube: faults.terminate_backends(kube, server)
-
-
-def refresh(kube: Kube) -> None:
-    """The app's own hook on every replica."""
-    for pod in kube.pods("orders"):
-        kube.post(pod, "/pool/refresh")
-
-
-def use_up(kube: Kube) -> None:
-    """One replica takes all connections that the app may have."""
-    faults.reach_connection_limit(kube, POSTGRES)
-
-
-def use_up_for_everybody(kube: Kube) -> None:
-    """One replica takes all connections that the database has, and takes more as soon as some are free."""
-    # One for somebody else's session; the probe and the app come too late for any.
-    sql(kube, POSTGRES, f"ALTER DATABASE orders CONNECTION LIMIT {APP_LIMIT + 1}")
-    faults.reach_connection_limit(kube, POSTGRES, 50)
-
-
-def give_back(kube: Kube) -> None:
-    """What was taken is given back."""
-    faults.release(kube)
-    sql(kube, POSTGRES, "ALTER DATABASE orders CONNECTION LIMIT -1")
-
-
-def kill_first_job(kube: Kube) -> None:
-    """The pod of the first Job dies as soon as it runs."""
-
-    def running() -> str:
-        pods = kube.list("pods", "-l", "batch.kubernetes.io/job-name")
-        return next((pod["metadata"]["name"] for pod in pods if status(pod).get("phase") == "Running"), "")
-
-    pod = wait_for(running, "a Job runs")
-    kube.run("delete", "pod", pod, "--force", "--grace-period=0")
-
-
-def no_job_was_repeated(kube: Kube) -> None:
-    """The Job whose pod died has failed with it: there was no second pod, and so no second effect."""
-    jobs = [status(job) for job in kube.list("jobs") if job["metadata"]["name"].startswith("killed-1-1-")]
-    assert [(job.get("failed"), job.get("succeeded"), job.get("active")) for job in jobs] == [(1, None, None)], jobs
-
-
 LANES: tuple[tuple[Scenario, ...], ...] = (
     (
         Scenario(
@@ -145,8 +78,8 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
             "sqlalchemy",
             "postgres",
             POSTGRES,
-            terminate(POSTGRES),
-            nothing,
+            acts.terminate(POSTGRES),
+            acts.nothing,
             results=(),
             lasts=False,
         ),
@@ -156,8 +89,8 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
             "sqlalchemy",
             "postgres",
             POSTGRES,
-            leave(AWAY),
-            nothing,
+            acts.leave(acts.AWAY),
+            acts.nothing,
             lasts=False,
             innocent=False,
             results=(("refresh", "NothingToDo"), ("queries", "NothingToDo"), ("reconnect", "NothingToDo")),
@@ -172,8 +105,8 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
             faults.release,
             steps=("refresh",),
             results=(("refresh", "Error"),),
-            meddle=kill_first_job,
-            proof=no_job_was_repeated,
+            meddle=acts.kill_first_job,
+            proof=acts.no_job_was_repeated,
         ),
         Scenario(
             "offending",
@@ -181,8 +114,8 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
             "sqlalchemy",
             "postgres",
             POSTGRES,
-            use_up_for_everybody,
-            give_back,
+            acts.use_up_for_everybody,
+            acts.give_back,
             steps=("refresh", "restart", "page"),
             results=(("refresh", "Unverified"), ("restart", "Verified")),
         ),
@@ -211,7 +144,7 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
             "postgres",
             POSTGRES,
             faults.fail_over,
-            refresh,
+            acts.refresh,
             ends_on=STANDBY,
         ),
     ),
@@ -232,7 +165,7 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
             "mariadb",
             MARIADB,
             lambda kube: faults.start_long_queries(kube, seconds=200),
-            terminate(MARIADB),
+            acts.terminate(MARIADB),
             steps=("queries", "page"),
             results=(("queries", "Verified"),),
         ),
@@ -251,7 +184,7 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
             "asyncpg",
             "postgres",
             POSTGRES,
-            use_up,
+            acts.use_up,
             faults.release,
         ),
         Scenario(
@@ -261,7 +194,7 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
             "pgbouncer",
             POSTGRES,
             lambda kube: faults.start_long_queries(kube, seconds=200),
-            terminate(POSTGRES),
+            acts.terminate(POSTGRES),
             steps=("queries", "page"),
             results=(("queries", "Verified"),),
         ),
@@ -271,12 +204,25 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
             "psycopg_pool",
             "pgbouncer",
             POSTGRES,
-            leave(LONG_AWAY),
-            nothing,
+            acts.leave(acts.LONG_AWAY),
+            acts.nothing,
             innocent=False,
             lasts=False,
             steps=("reconnect", "page"),
             results=(("reconnect", "Verified"),),
+        ),
+        # The last one in its lane: afterwards the probe waits before it tries the password again.
+        Scenario(
+            "password",
+            "the server wants another password of the probe",
+            "psycopg_pool",
+            "postgres",
+            POSTGRES,
+            acts.change_password,
+            acts.restore_password,
+            results=(),
+            lasts=False,
+            proof=acts.no_login_was_repeated,
         ),
     ),
 )
