@@ -40,7 +40,7 @@ READY_SECONDS = 1.5
 FOR_EVER = 3600.0
 MOST_AT_ONCE = 40
 MOST_HELD = 200
-RETRY_SECONDS = 1.0
+RETRY_SECONDS = 0.2
 
 Answer = tuple[HTTPStatus, str]
 Query = Mapping[str, str]
