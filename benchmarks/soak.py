@@ -209,7 +209,8 @@ Verdict = tuple[str, str, str, bool | None]
 
 def judge(operator: Kube, kubes: Sequence[Kube], soak: Soak) -> Iterator[Verdict]:
     """Name, what was found, the bound, and whether it holds; None where nothing can be said."""
-    violations = [f"{kube.namespace}: {text}" for kube in kubes for text in broken(operator, kube, soak)]
+    logs = "".join(operator.run("logs", pod, "-c", "operator") for pod in Pair(operator).pods())
+    violations = [f"{kube.namespace}: {text}" for kube in kubes for text in broken(kube, soak, logs)]
     soak.problems += violations
     yield "recovered by a run of its own", f"{len(soak.recovered)} of {len(soak.hung)}", "all", not soak.problems
     yield "violations of invariants", f"{len(violations)}", "0", not violations
@@ -239,7 +240,7 @@ def judge(operator: Kube, kubes: Sequence[Kube], soak: Soak) -> Iterator[Verdict
     )
 
 
-def broken(operator: Kube, kube: Kube, soak: Soak) -> Iterator[str]:
+def broken(kube: Kube, soak: Soak, logs: str) -> Iterator[str]:
     """What does not hold in a namespace, by the invariants of the crash matrix."""
     runs = kube.list("rr")
     effects = [
@@ -251,7 +252,7 @@ def broken(operator: Kube, kube: Kube, soak: Soak) -> Iterator[str]:
         objects=objects,
         hung=frozenset(soak.hung),
         leases=kube.list("leases"),
-        log=operator.run("logs", "-l", "app.kubernetes.io/name=ultra-recovery", "-c", "operator", "--tail=-1"),
+        log=logs,
     )
     for invariant in INVARIANTS:
         yield from (f"{invariant.__name__.replace('_', ' ')}: {text}" for text in invariant(evidence))

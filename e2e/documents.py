@@ -6,6 +6,9 @@ which readers do not see, say what a test needs beside them:
     <!-- run: COMMANDS -->       run these here too: what the reader has already, or what happens by itself
     <!-- file: NAME -->          the next YAML block is a file of this name in the reader's folder
     <!-- not run: REASON -->     the next block is not run, and why
+
+What pages call `shop`, `ultra-demo` or NAMESPACE is the namespace of the walk; POLICY, BREAKER, RUN and STEP are those
+of examples/web (walk.py has the list). In an answer, names of pods, moments and ages may differ, and `…` is anything.
 """
 
 from __future__ import annotations

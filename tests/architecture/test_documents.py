@@ -16,7 +16,8 @@ def test_a_block_that_is_not_run_says_why(step: Step):
 
 
 def test_most_blocks_are_run():
-    assert len(NOT_RUN) * 4 < len(STEPS)
+    blocks = [step for step in STEPS if step.language != "run"]
+    assert len(NOT_RUN) * 3 < len(blocks)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
