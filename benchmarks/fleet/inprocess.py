@@ -23,7 +23,7 @@ from benchmarks.fleet.figures import Lateness
 from benchmarks.fleet.process import Child
 from benchmarks.fleet.sampling import Sampler
 from benchmarks.fleet.targets import ARRIVALS
-from benchmarks.fleet.world import PORTS, fleet_documents
+from benchmarks.fleet.world import PORTS, fleet_documents, paths
 from ultra_recovery.adapters import heap
 from ultra_recovery.adapters.clock import SystemClock, SystemRandom
 from ultra_recovery.adapters.http.transport import Transport
@@ -124,6 +124,29 @@ async def run(count: int, scheme: str, sampler: Sampler | None) -> None:
         await transport.close()
 
 
+def floor(count: int, scheme: str, folder: Path) -> None:
+    """The bare loop on the same targets."""
+    urls = folder / "urls"
+    urls.write_text("\n".join(f"{scheme}://{ADDRESS}:{place}" for place in paths(count, FIRST_PORT)))
+    argv = [sys.executable, "-m", "benchmarks.fleet.bare", str(urls), *(["--tls"] if scheme == "https" else [])]
+    with Child(argv, folder / "bare.log") as child:
+        time.sleep(INTERVAL + 5)
+        arrivals(scheme)
+        used = child.cpu()
+        time.sleep(WINDOW)
+        spent, found = child.cpu() - used, arrivals(scheme)
+        print(f"bare loop: {sentence(spent, found)}; {child.memory():.0f} MiB", flush=True)
+
+
+def sentence(spent: float, found: Mapping[str, Sequence[float]]) -> str:
+    """What probes cost, and how late they came."""
+    late, probes = Lateness.of(found, INTERVAL), sum(len(times) for times in found.values())
+    return (
+        f"{spent:.2f} s of CPU per minute, {probes} probes, {spent / probes * 1e6:.0f} µs each; "
+        f"late p50/p99/max {late.median:.1f}/{late.p99:.1f}/{late.most:.0f} ms"
+    )
+
+
 def cpu() -> float:
     """CPU seconds of this process."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
@@ -148,12 +171,10 @@ async def measure(api: MemoryApi, scheme: str, sampler: Sampler | None) -> None:
     if sampler is not None:
         print(sampler.stop())
     found = await asyncio.to_thread(arrivals, scheme)
-    late, probes = Lateness.of(found, INTERVAL), sum(len(times) for times in found.values())
     worst = ", ".join(f"{1000 * stall:.0f}" for stall in sorted(stalls)[-8:])
     writes = sum(request.mutating and request.kind != "Lease" for request in api.requests[written:])
     print(
-        f"{spent:.2f} s of CPU per minute, {probes} probes, {spent / probes * 1e6:.0f} µs each; "
-        f"late p50/p99/max {late.median:.1f}/{late.p99:.1f}/{late.most:.0f} ms; worst stalls of the loop {worst} ms; "
+        f"the engine: {sentence(spent, found)}; worst stalls of the loop {worst} ms; "
         f"{resident():.0f} MiB with the API server; {writes} writes"
     )
 
@@ -168,6 +189,7 @@ def main(words: Sequence[str]) -> None:
         argv = [sys.executable, "-m", "benchmarks.fleet.targets", ADDRESS, str(FIRST_PORT), str(PORTS), *pair]
         stack.enter_context(Child(argv, folder / "targets.log"))
         time.sleep(2)
+        floor(count, scheme, folder)
         asyncio.run(run(count, scheme, Sampler() if "--profile" in words else None))
 
 
