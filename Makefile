@@ -12,6 +12,8 @@ PYTHON ?= $(shell scripts/bootstrap find-python)
 CLUSTER = $(PYTHON) -m e2e.cluster
 # Arguments for pytest, or for the matrix: make test ARGS="-k eviction"
 ARGS ?=
+# Minutes of the soak at the end of make drill
+SOAK ?= 60
 
 ##@ Develop
 
@@ -41,6 +43,7 @@ check: lint ## Everything fast: lint, unit and architecture tests (what pre-comm
 .PHONY: generate
 generate: $(READY) ## Write the CRDs and all other generated files
 	$(BIN)/ultra-recovery generate
+	$(BIN)/python -m tests.failures
 	@$(MAKE) manifests
 
 .PHONY: manifests
@@ -75,10 +78,11 @@ test: lint ## Everything: lint, then all tests on a cluster, made for them if th
 	@$(CLUSTER) run -- $(BIN)/pytest tests e2e $(ARGS)
 
 .PHONY: drill
-drill: $(READY) ## The crash matrix in full, then each way to lose a leader ten times (with ARGS: the matrix alone)
+drill: $(READY) ## The crash matrix in full, each way to lose a leader ten times, an hour of faults (with ARGS: the matrix)
 	@$(CLUSTER) tools helm
 	@$(CLUSTER) run -- bash -c '$(BIN)/python -m tests.matrix "$$@"$(if $(ARGS),, && \
-		ULTRA_REPETITIONS=10 $(BIN)/pytest -q e2e/test_high_availability.py)' drill $(ARGS)
+		ULTRA_REPETITIONS=10 $(BIN)/pytest -q e2e/test_high_availability.py && \
+		PYTHONPATH=operator $(BIN)/python -m benchmarks.soak --minutes $(SOAK))' drill $(ARGS)
 
 .PHONY: explore
 explore: $(READY) ## Let property tests and the fuzz of objects look for what nobody has thought of (an hour)

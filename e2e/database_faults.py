@@ -86,13 +86,6 @@ def thaw(kube: Kube, server: Server) -> None:
     _signal(kube, server, "CONT")
 
 
-def set_password(kube: Kube, server: Server, password: str) -> None:
-    """Put a password into the app's Secret and replace the app's pods."""
-    patch = json.dumps({"stringData": {"password": password}})
-    kube.run("patch", "secret", f"{server.name}-app", "--patch", patch)
-    kube.run("delete", "pods", "-l", f"app.kubernetes.io/name={APP}", "--wait=false")
-
-
 def fail_over(kube: Kube) -> None:
     """Promote the standby and point the Service at it; the old primary stays up, and writes nothing any more.
 

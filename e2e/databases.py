@@ -163,21 +163,6 @@ def in_pod(kube: Kube, pod: str, *words: str, check: bool = True) -> str:
     return kube.run("exec", pod, "--", *words, check=check)
 
 
-def may_log_in(kube: Kube, who: str, database: str = "postgres") -> str:
-    """Whether a login of PostgreSQL gets in over the network now; empty when it does, else why not.
-
-    Args:
-        kube: where.
-        who: the folder of the login in the pod: app, probe, recovery.
-        database: what it connects to.
-    """
-    script = (
-        f'PGPASSWORD="$(cat /secrets/{who}/password)" PGCONNECT_TIMEOUT=3 psql --host=127.0.0.1 --dbname={database} '
-        f'--username="$(cat /secrets/{who}/username)" --quiet --no-psqlrc --command="SELECT 1" 2>&1 >/dev/null || true'
-    )
-    return in_pod(kube, POSTGRES.pod, "sh", "-c", script).strip()
-
-
 def refused_logins(kube: Kube) -> int:
     """How many logins PostgreSQL has refused for their password since it was started."""
     return kube.run("logs", POSTGRES.pod).count("password authentication failed")

@@ -127,6 +127,12 @@ def test_a_triggered_run_is_seen_on_the_stream_and_is_the_one_that_kubectl_shows
     assert len(kube.list("rr")) == 1
 
 
+@pytest.mark.failure(
+    of="Operator",
+    what="It is killed between a call of the recovery API and its effect",
+    see="what was asked for is done when it is back, once",
+    bound="1 effect",
+)
 def test_an_operator_killed_between_the_call_and_the_effect_acts_once(kube: Kube, api: Api, operator: Kube):
     before = kube.pods("web")
     pod = leader_of(operator)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from e2e.install import read
 from e2e.kube import Kube, status, wait_for
 from e2e.records import await_end, await_reason, await_run, effects, make_sick, outcome
@@ -16,6 +18,12 @@ def asked(kube: Kube, name: str) -> str:
     return str(run)
 
 
+@pytest.mark.failure(
+    of="Limits",
+    what="Nobody approves, or somebody rejects",
+    see="`Cancelled` with `ApprovalExpired` or `ApprovalRejected`; nothing was done",
+    bound="`approval.within`",
+)
 def test_an_approved_step_is_done_a_rejected_one_is_not_and_silence_is_no_approval(kube: Kube) -> None:
     kube.apply(read("examples/approval/recoverypolicy.yaml"))
     create(kube, workload("rejected"), workload("silent"))

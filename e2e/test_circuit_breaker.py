@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from e2e.install import restart_operator
 from e2e.kube import Kube, condition, status, wait_for
 
@@ -33,6 +35,12 @@ def bring_up(kube: Kube) -> None:
     kube.run("rollout", "status", "deployment/inventory", "--timeout=60s")
 
 
+@pytest.mark.failure(
+    of="Dependency",
+    what="A dependency fails probe after probe",
+    see="the breaker opens, tries again after `recoveryTimeout`, and closes; condition `CircuitOpen`",
+    bound="5 failures, 3 successes",
+)
 def test_it_opens_at_the_fifth_failure_and_closes_after_three_successes(kube: Kube) -> None:
     take_down(kube)
     opened = await_state(kube, "Open")

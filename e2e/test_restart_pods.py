@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import pytest
+
 from e2e.kube import Kube, condition, status, wait_for
 
 
@@ -18,6 +20,12 @@ def ended_run(kube: Kube, name: str = "web-1-1") -> dict[str, Any]:
     return wait_for(look, f"run {name} ends", seconds=150)
 
 
+@pytest.mark.failure(
+    of="Workload",
+    what="A replica hangs",
+    see="run `Succeeded`: that pod is evicted, the others are left alone",
+    bound="acts as soon as the `for` of the trigger has passed",
+)
 def test_a_hung_pod_is_replaced_and_the_others_keep_their_uids(kube: Kube) -> None:
     before = kube.pods("web")
     victim = sorted(before)[0]
@@ -35,6 +43,12 @@ def test_a_hung_pod_is_replaced_and_the_others_keep_their_uids(kube: Kube) -> No
     assert not kube.list("lease")
 
 
+@pytest.mark.failure(
+    of="Workload",
+    what="All replicas hang",
+    see="they are evicted one by one, the next when the replacement of the last is Ready",
+    bound="1 at a time",
+)
 def test_all_replicas_hung_are_replaced_one_after_the_other(kube: Kube) -> None:
     before = kube.pods("web")
     for name in before:
@@ -60,6 +74,12 @@ def test_a_single_replica_is_replaced_too(kube: Kube) -> None:
     assert uid not in kube.pods("web").values()
 
 
+@pytest.mark.failure(
+    of="Workload",
+    what="A PodDisruptionBudget refuses the eviction",
+    see="the run waits with `PodDisruptionBudget`, and goes on when the budget allows it",
+    bound="`limits.timeout`, then `Cancelled`",
+)
 def test_a_disruption_budget_makes_the_run_wait_and_say_so(kube: Kube) -> None:
     kube.apply(
         "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web}, "
@@ -81,6 +101,12 @@ def test_a_disruption_budget_makes_the_run_wait_and_say_so(kube: Kube) -> None:
     assert status(ended_run(kube))["phase"] == "Succeeded"
 
 
+@pytest.mark.failure(
+    of="Workload",
+    what="Nothing helps",
+    see="three runs `Failed`, then condition `NeedsHuman` and its alert; a reset of the policy starts anew",
+    bound="`limits.maxAttempts`, 3",
+)
 def test_three_attempts_then_a_human_and_a_reset_starts_anew(kube: Kube) -> None:
     patch = (
         '{"spec":{"limits":{"interval":"1s","timeout":"60s"},"verify":{"healthyFor":"1s","within":"3s"},'

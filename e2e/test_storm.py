@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from e2e.kube import Kube, wait_for
 from e2e.records import (
     await_decision,
@@ -20,6 +22,12 @@ from e2e.small import apply, breaker, create, cron_job, job, policy, workload
 APPS = [f"app-{number}" for number in range(5)]
 
 
+@pytest.mark.failure(
+    of="Dependency",
+    what="Many targets fall ill at once",
+    see="restarts are held with `Storm`; the repair of a dependency is let through",
+    bound="5 targets or 40 % within 2 min; until 5 min after",
+)
 def test_a_storm_holds_restarts_and_lets_the_repair_of_the_dependency_through(empty: Kube, operator: Kube) -> None:
     needs = "http://stock/stock"
     create(empty, workload("stock"), *(workload(name, needs=needs) for name in (*APPS, "keeper")))

@@ -108,6 +108,12 @@ def upgrade(*words: str) -> None:
     install_operator(*words)
 
 
+@pytest.mark.failure(
+    of="Operator",
+    what="It is upgraded while a run works",
+    see="the new version goes on with the run; breakers keep state, epoch and counters",
+    bound="0 repeated effects",
+)
 def test_an_upgrade_repeats_nothing_and_breakers_keep_their_state(shop: Kube) -> None:
     operator = Kube(OPERATOR_NAMESPACE)
     assert runs_previous(operator)
@@ -138,6 +144,13 @@ def test_going_back_repeats_nothing_and_the_older_version_reads_what_the_newer_o
     assert {item["status"]["conditions"][0]["status"] for item in shop.list("cb,rp")} == {"True"}
 
 
+@pytest.mark.failure(
+    of="Input",
+    what="The CRDs are older than the operator needs",
+    see="it does not start, says so in `/readyz?verbose`, its log and alert UltraRecoveryCrdsOutdated; the "
+    "old pods go on",
+    bound="exit code 1 after a minute",
+)
 def test_on_crds_that_are_too_old_the_new_version_says_so_and_the_old_one_goes_on(shop: Kube) -> None:
     operator = Kube(OPERATOR_NAMESPACE)
     before = standing(shop)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from e2e.install import read, restart_operator
 from e2e.kube import Kube, condition, status, wait_for
 from e2e.records import await_decision, await_end, await_run, make_sick, outcome
@@ -18,6 +20,12 @@ def window(effect: str, opens: datetime, duration: timedelta) -> dict[str, str]:
     return {"name": "w", "effect": effect, "schedule": schedule, "duration": f"{int(duration.total_seconds())}s"}
 
 
+@pytest.mark.failure(
+    of="Limits",
+    what="A recovery is due in a maintenance window",
+    see="the step waits with `MaintenanceWindow`, also after a restart of the operator",
+    bound="to the minute",
+)
 def test_one_window_closes_and_one_opens_at_the_same_minute_although_the_operator_was_restarted(
     empty: Kube, operator: Kube
 ) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from e2e.demo.dependency_down import dependency_down
 from e2e.demo.footprint import untouched
 from e2e.demo.hung_replica import hung_replica
+from e2e.demo.pool_used_up import open_shop, pool_used_up
 from e2e.demo.reset_by_hand import reset_by_hand
 from e2e.demo.timeline import Show
 from e2e.install import apply_examples, install_operator, make_namespace
@@ -18,7 +20,9 @@ NAMESPACE = "ultra-demo"
 def main() -> int:
     """Run the demo; 0 only if everything recovered and nothing else was touched."""
     show = Show()
-    show.begin("Installing the operator (by helm) and the example")
+    show.begin("Installing the operator (by helm) and the examples")
+    worker = ThreadPoolExecutor(1)
+    shop = worker.submit(open_shop)
     operator = install_operator()
     Kube(NAMESPACE).run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true")
     kube = make_namespace(NAMESPACE)
@@ -32,6 +36,7 @@ def main() -> int:
 
     acts = (hung_replica, dependency_down, reset_by_hand, untouched)
     problems = [problem for act in acts for problem in act(kube, show)]
+    problems += pool_used_up(shop.result(), show)
     show.begin("What kubectl shows")
     print(kube.run("get", "cb,rp,rr"))
     _look_around(operator)

@@ -18,7 +18,7 @@ def hung_replica(kube: Kube, show: Show) -> list[str]:
     run = wait_for(lambda: next(iter(kube.list("rr")), None), "a run is started")
     name = run["metadata"]["name"]
     show.follow(
-        lambda: _moments(name, status(kube.get("rr", name))),
+        lambda: moments(name, status(kube.get("rr", name)), "the pod's readiness failed"),
         lambda: "finishedAt" in status(kube.get("rr", name)),
         seconds=120,
     )
@@ -33,14 +33,15 @@ def hung_replica(kube: Kube, show: Show) -> list[str]:
     return problems
 
 
-def _moments(name: str, record: dict[str, Any]) -> list[Moment]:
-    moments: list[Moment] = []
+def moments(name: str, record: dict[str, Any], observed: str) -> list[Moment]:
+    """What a run has recorded so far; `observed` says what the first bad observation was."""
+    found: list[Moment] = []
 
     def note(when: str | None, text: str) -> None:
         if when:
-            moments.append((when, text))
+            found.append((when, text))
 
-    note(record.get("faultObservedAt"), "first bad observation (the pod's readiness failed)")
+    note(record.get("faultObservedAt"), f"first bad observation ({observed})")
     note(record.get("detectedAt"), "detected: bad for as long as the trigger's `for` asks")
     note(record.get("startedAt"), f"run {name} started, with the target's Lease")
     for step in record.get("steps", []):
@@ -48,10 +49,11 @@ def _moments(name: str, record: dict[str, Any]) -> list[Moment]:
             note(
                 effect.get("outcomeAt"), f"step {step['name']}: {effect['object']} {effect.get('outcome', '').lower()}"
             )
-            note(effect.get("settledAt"), f"step {step['name']}: its replacement is Ready")
+            settled = "its replacement is Ready" if effect["kind"] == "Evict" else "its Job has finished"
+            note(effect.get("settledAt"), f"step {step['name']}: {settled}")
         note(step.get("goodSince"), "all signals good")
     note(record.get("finishedAt"), f"{record.get('phase')}: {record.get('message', '')}")
-    return moments
+    return found
 
 
 def _times(run: dict[str, Any], show: Show) -> None:

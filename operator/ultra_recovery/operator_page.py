@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ultra_recovery.adapters.metrics import SERIES, Series
+from ultra_recovery.adapters.metric_series import SERIES, Series
 from ultra_recovery.adapters.rest_metrics import REST_SERIES
 from ultra_recovery.apis.reference import HEADER, table
 from ultra_recovery.settings import ApiSettings, DrillSettings, Settings

@@ -57,7 +57,7 @@ async def run_operator(settings: Settings) -> int:
 
 async def _serve(settings: Settings, connection: Connection, stack: contextlib.AsyncExitStack) -> int:
     clock, metrics = SystemClock(), MetricsSink()
-    drift = ClockDrift(clock)
+    drift, stop = ClockDrift(clock), _told_to_stop()
     leadership = Leadership(KubernetesLeases(connection, unfenced=True), clock, settings.namespace, settings.identity)
     connection.guard(leadership.check)
     table = Table()
@@ -110,14 +110,27 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
         settings.ops_port,
         metrics.render,
         live_checks=[lambda: _not_past_lease(leadership), lambda: _clock_holds(drift)],
-        ready_checks=[lambda: ("synced", engine.synced.is_set(), "first list done"), lambda: _is_level(engine)],
+        ready_checks=[
+            lambda: ("synced", engine.synced.is_set(), "first list done"),
+            lambda: ("stopping", not stop.is_set(), "told to stop" if stop.is_set() else "not told to stop"),
+            lambda: _is_level(engine),
+        ],
         before_metrics=lambda: _bring_up_to_date(metrics, engine, leadership, drift),
     )
     await server.start()
     stack.push_async_callback(server.stop)
     settling = asyncio.ensure_future(heap.settle(engine.synced))
     stack.callback(settling.cancel)
-    return await _until_stopped(engine, events, messenger, leadership)
+    return await _until_stopped(engine, events, messenger, leadership, stop)
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set by the signals that ask this process to end."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
 
 
 def _reviewer(settings: Settings, connection: Connection) -> Reviewer | None:
@@ -147,12 +160,10 @@ def _is_level(engine: Engine) -> tuple[str, bool, str]:
     return "table", True, "stale: no whole list for 90 s" if engine.stale else "level with the cluster"
 
 
-async def _until_stopped(engine: Engine, events: EventSink, messenger: WebhookMessenger, leadership: Leadership) -> int:
-    """Run until a signal, or until something ends that must not: then the process ends and is started anew."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+async def _until_stopped(
+    engine: Engine, events: EventSink, messenger: WebhookMessenger, leadership: Leadership, stop: asyncio.Event
+) -> int:
+    """Run until told to stop, or until something ends that must not: then the process ends and is started anew."""
     work = [asyncio.ensure_future(part.run()) for part in (engine, events, messenger)]
     waiting = asyncio.ensure_future(stop.wait())
     await asyncio.wait({*work, waiting}, return_when=asyncio.FIRST_COMPLETED)

@@ -10,16 +10,17 @@ from pathlib import Path
 from ultra_recovery import __version__
 from ultra_recovery.adapters.clock import SystemClock, SystemRandom
 from ultra_recovery.adapters.database.mounted import MountedAccess
+from ultra_recovery.adapters.database.mysql_session import MysqlServers
 from ultra_recovery.adapters.database.pgbouncer_console import PgBouncers
 from ultra_recovery.adapters.database.postgres_session import PostgresServers
 from ultra_recovery.adapters.http.pool_hooks import HttpPoolHooks
 from ultra_recovery.adapters.logs import configure_logging
-from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.database_request import DatabaseAnswer, DatabaseRequest, Engine
 from ultra_recovery.core.errors import SpecError
 from ultra_recovery.job_ports import Servers
 from ultra_recovery.jobs.runner import run, seconds_of
 from ultra_recovery.jobs.work import Work
+from ultra_recovery.ports import Clock
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ async def _carry_out(request: DatabaseRequest, secrets: Path) -> tuple[DatabaseA
     clock, access = SystemClock(), MountedAccess(request, secrets)
     work = Work(
         request=request,
-        servers=_servers(request, access),
+        servers=_servers(request, access, clock),
         poolers=PgBouncers(access),
         hooks=HttpPoolHooks(f"ultra-recovery/{__version__}"),
         clock=clock,
@@ -60,10 +61,8 @@ async def _carry_out(request: DatabaseRequest, secrets: Path) -> tuple[DatabaseA
     return await run(work)
 
 
-def _servers(request: DatabaseRequest, access: MountedAccess) -> Servers:
-    if request.engine is Engine.POSTGRES:
-        return PostgresServers(access)
-    raise SpecError(Reason.INVALID_SPEC, "actions on MySQL are not known to this image")
+def _servers(request: DatabaseRequest, access: MountedAccess, clock: Clock) -> Servers:
+    return MysqlServers(access, clock) if request.engine is Engine.MYSQL else PostgresServers(access)
 
 
 def _write(result: Path, answer: DatabaseAnswer) -> None:

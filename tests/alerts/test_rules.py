@@ -13,7 +13,8 @@ import yaml
 
 from tests.alerts.cases import SERVICE_CASES, Case
 from tests.alerts.operator_cases import OPERATOR_CASES
-from ultra_recovery.adapters.metrics import SERIES, MetricsSink
+from ultra_recovery.adapters.metric_series import SERIES
+from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.rest_metrics import REST_SERIES, RestMetrics
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.notices import Notice, Topic

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ultra_recovery.adapters.metrics import SERIES
+from ultra_recovery.adapters.metric_series import SERIES
 from ultra_recovery.adapters.rest_metrics import REST_SERIES
 from ultra_recovery.apis.reason_groups import REASON_GROUPS, grouped_reasons
 from ultra_recovery.apis.reasons import CONDITION_SENTENCES, REASON_SENTENCES, ConditionType, Reason

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.chart.rendering import CHART, named, program, render
-from ultra_recovery.adapters.metrics import SERIES, Type
+from ultra_recovery.adapters.metric_series import SERIES, Type
 from ultra_recovery.adapters.rest_metrics import REST_SERIES
 
 TEXT = (CHART / "files/dashboard.json").read_text()

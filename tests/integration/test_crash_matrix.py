@@ -15,6 +15,18 @@ from tests.matrix.catalogue import RUN_KINDS
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.failure(
+    of="Operator",
+    what="It is killed right before or after any request that changes something",
+    see="the run ends as it would have without the kill: every effect at most once, budgets kept, no Lease left",
+    bound="every request of every run kind",
+)
+@pytest.mark.failure(
+    of="API server",
+    what="A watch falls silent, breaks off, tells twice or answers 410",
+    see="a list every 30 s makes the table level with the cluster",
+    bound="seen within 30 s",
+)
 async def test_the_operator_ends_as_if_nothing_had_happened(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     bad: list[str] = []
 

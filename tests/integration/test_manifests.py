@@ -53,6 +53,12 @@ def ids(rows: list[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("row", BAD, ids=ids(BAD))
+@pytest.mark.failure(
+    of="Input",
+    what="A manifest is wrong",
+    see="`kubectl apply` refuses it with the field and what to do",
+    bound="at once",
+)
 def test_a_wrong_manifest_is_refused_with_the_field_and_what_to_do(namespace: str, row: Bad) -> None:
     answer = submit(namespace, changed(row.kind, row.path, row.value))
     assert answer.returncode != 0

@@ -36,7 +36,8 @@ def ladder(*rungs: Mapping[str, Any], **spec: Any) -> dict[str, Any]:
     """A policy that tries the steps in order, once."""
     # New pods that run and are not Ready count as ill at once: the restart must not help.
     triggers = [{"name": "pods", "podUnhealthy": {"startupGrace": "1s"}, "for": "1s"}]
-    limits = {**LIMITS, "maxAttempts": 1}
+    # The end is looked at when the run is over: whether the incident has closed by then must not be a matter of chance.
+    limits = {**LIMITS, "maxAttempts": 1, "minHealthyPeriod": "5m"}
     full = {"triggers": triggers, "ladder": list(rungs), "verify": SHORT_VERIFY, "limits": limits, **spec}
     return policy(**full)
 

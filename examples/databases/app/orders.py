@@ -3,6 +3,7 @@
 POST /work?order=ID&item=N  keeps an order: a row in the ledger and one more sold of the item, in one transaction;
                             200 = committed
 GET  /healthz               readiness: 200 while a transaction on a connection of the pool is done within a deadline
+GET  /writable              200 while such a transaction may also write; nothing is changed
 GET  /stats                 the pool and what was done, as JSON
 POST /pool/refresh          lets the pool drop dead connections; safe to repeat
 POST /leak?n=N&item=I&seconds=S&pool=no
@@ -61,6 +62,7 @@ class Orders:
         self._routes: dict[tuple[str, str], Callable[[Query], Answer]] = {
             ("POST", "/work"): self._work,
             ("GET", "/healthz"): self._healthz,
+            ("GET", "/writable"): self._writable,
             ("GET", "/stats"): self._stats,
             ("POST", "/pool/refresh"): self._refresh,
             ("POST", "/leak"): self._leak,
@@ -122,6 +124,19 @@ class Orders:
         except FAILURES as error:
             return f"{type(error).__name__}: {error}"
         return ""
+
+    def _writable(self, _: Query) -> Answer:
+        """A read-only server refuses a write even where it would change no row."""
+        if not self._room.acquire(blocking=False):
+            return HTTPStatus.SERVICE_UNAVAILABLE, "too many requests wait for the database"
+        try:
+            with self._store.transaction() as run:
+                run("UPDATE stock SET sold = sold WHERE item = %s", 0)
+        except FAILURES as error:
+            return HTTPStatus.SERVICE_UNAVAILABLE, f"{type(error).__name__}: {error}"
+        finally:
+            self._room.release()
+        return HTTPStatus.OK, "ok"
 
     def _stats(self, _: Query) -> Answer:
         with self._lock:

@@ -54,3 +54,11 @@ def raised_size(before: int, by: str, at_most: int) -> int:
 def fits(size: int, pools: int, limit: int, others: int) -> bool:
     """Whether so many pools of this size, with the connections of others and our own, stay within a server's limit."""
     return size * pools + others + OWN <= limit
+
+
+def is_enough(limit: int, declared: int, others: int) -> bool:
+    """Whether a server's limit already leaves room for all that applications declare, for others and for our own.
+
+    Then a higher one would only feed whoever opens more than was declared.
+    """
+    return limit >= declared + others + OWN

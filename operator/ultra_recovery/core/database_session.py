@@ -30,6 +30,10 @@ class SessionId:
     since: str
 
 
+UNTOLD = "?"
+"""Stands for the application's name where a server tells none of anybody."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerSession:
     """One client's session.

@@ -117,7 +117,7 @@ class RunFacts:
         refused: what the API server answered to the latest effect, if it refused it for now.
         observations: what the actions saw of the effects that are open, by effect id.
         notified: causes that earlier runs of this incident have already told.
-        touched: breakers that the current step's action touches, by name.
+        touched: breakers that the current step's action touches and that exist, by name; None: not looked at yet.
     """
 
     run: Run

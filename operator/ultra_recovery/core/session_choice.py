@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ultra_recovery.core.database_session import ServerSession, SessionState
+from ultra_recovery.core.database_session import UNTOLD, ServerSession, SessionState
 from ultra_recovery.core.statement import is_decision, is_upkeep
 
 OWN_APPLICATION = "ultra-recovery"
@@ -63,6 +63,8 @@ def refusal(session: ServerSession, scope: Scope) -> str:
     name = session.application.casefold()
     if any(fits(pattern, name) for pattern in NEVER):
         return "is a backup, a migration, replication or our own"
+    if scope.deny and name == UNTOLD:
+        return "has a name that the server does not tell, and there are denyApplications"
     if any(fits(pattern.casefold(), name) for pattern in scope.deny):
         return "has a name in denyApplications"
     if scope.allow and not any(fits(pattern, session.application) for pattern in scope.allow):

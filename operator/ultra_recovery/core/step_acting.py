@@ -28,9 +28,9 @@ def acting(here: Here) -> StepAdvance:
     open_effect = next((effect for effect in here.step.effects if is_unsettled(effect)), None)
     if open_effect is not None:
         return settle(here, view, open_effect)
-    bad = _bad_outcome(here)
-    if bad is not None:
-        return bad
+    early = _bad_outcome(here) or _await_touched(here)
+    if early is not None:
+        return early
     proposal = None if here.enough and not here.tells else here.planner.propose(view)
     if proposal is None:
         return _await_pending(here) or _leave_action(here)
@@ -43,6 +43,14 @@ def acting(here: Here) -> StepAdvance:
     if refusal is not None:
         return here.hold(refusal)
     return StepAdvance(effects.intend(here.status, proposal.effect, here.now), effect=proposal.effect)
+
+
+def _await_touched(here: Here) -> StepAdvance | None:
+    """Whether there is anything to do on a database is told by a fresh probe; a new leader knows none at first."""
+    refusal = here.awaited_probe() if not (here.step.effects or here.enough) else None
+    if refusal is None:
+        return None
+    return here.hold(refusal) if here.fits else here.out_of_time()
 
 
 def _await_pending(here: Here) -> StepAdvance | None:

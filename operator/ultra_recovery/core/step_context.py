@@ -23,7 +23,7 @@ from ultra_recovery.core.ladder import cause_of, is_told
 from ultra_recovery.core.objects import Pod
 from ultra_recovery.core.refusal import Problem, Refusal
 from ultra_recovery.core.signals import all_clear
-from ultra_recovery.core.step_gates import EffectRequest, first_step_refusal
+from ultra_recovery.core.step_gates import PROBE_LOOK, EffectRequest, first_step_refusal, is_fresh_probe
 
 LOOK = timedelta(seconds=1)
 """At the latest after this long a step is looked at again: events are lost at times, seconds are not."""
@@ -150,6 +150,17 @@ class Here:
             forced=spec is not None and spec.force,
         )
         return first_step_refusal(request, self.now)
+
+    def awaited_probe(self) -> Refusal | None:
+        """Of a database that the step works on: the probe right before the step that is not there yet."""
+        database, since = self.rung.action.database, self.step.entered_at or self.now
+        if database is None or database.breaker not in self.facts.touched:
+            return None
+        snapshot = self.facts.touched[database.breaker]
+        if snapshot is not None and (not snapshot.probed or is_fresh_probe(snapshot, since)):
+            return None
+        message = f"waiting for a fresh probe of {database.breaker}"
+        return Refusal(Reason.AWAITING_PROBE, message, self.now + PROBE_LOOK, transient=True)
 
     def end(self, phase: RunPhase, reason: Reason, message: str) -> StepAdvance:
         """The run ends here."""

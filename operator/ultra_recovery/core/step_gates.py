@@ -150,14 +150,15 @@ def _await_probes(request: EffectRequest, now: datetime) -> Refusal | None:
     since = request.fresh_since
     if since is None:
         return None
-    stale = [item.breaker for item in request.dependencies if item.probed and not _is_fresh(item.snapshot, since)]
+    stale = [item.breaker for item in request.dependencies if item.probed and not is_fresh_probe(item.snapshot, since)]
     if not stale:
         return None
     message = f"waiting for a fresh probe of {', '.join(stale)}"
     return Refusal(Reason.AWAITING_PROBE, message, now + PROBE_LOOK, transient=True)
 
 
-def _is_fresh(snapshot: Snapshot | None, since: datetime) -> bool:
+def is_fresh_probe(snapshot: Snapshot | None, since: datetime) -> bool:
+    """Whether the newest probe was sent since this moment."""
     return snapshot is not None and snapshot.last is not None and snapshot.last.started_at >= since
 
 

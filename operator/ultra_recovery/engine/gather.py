@@ -128,8 +128,10 @@ class Gatherer:
         )
 
     def _touched(self, run: Run) -> dict[str, Snapshot | None]:
-        name = run.current_rung.action.breaker if run.current_rung is not None else None
-        return {name: self._breakers.snapshot(run.meta.key.namespace, name)} if name is not None else {}
+        namespace, name = run.meta.key.namespace, run.current_rung.action.breaker if run.current_rung else None
+        if name is None or self._table.get(Key(Kind.BREAKER, namespace, name)) is None:
+            return {}
+        return {name: self._breakers.snapshot(namespace, name)}
 
     def _running_rails(self, namespace: str, held: Held, now: datetime) -> Rails:
         return replace(self._rails.read_running(namespace, now), creator=held.creator)

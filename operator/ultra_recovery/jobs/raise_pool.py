@@ -5,7 +5,7 @@ Every change is by compare-and-swap, and so is the way back: a value that somebo
 
 from __future__ import annotations
 
-from ultra_recovery.core.connection_budget import OWN, fits
+from ultra_recovery.core.connection_budget import OWN, fits, is_enough
 from ultra_recovery.core.database_fault import DatabaseFault
 from ultra_recovery.core.database_request import Engine, Place
 from ultra_recovery.job_ports import DatabaseSession, PoolerConsole
@@ -39,6 +39,13 @@ async def raise_pool(work: Work) -> str:
 
 
 async def _raise_server(work: Work, session: DatabaseSession, before: int, after: int) -> str:
+    others = sum(item.user != work.request.app_user for item in await session.sessions())
+    declared = work.request.room.declared
+    if is_enough(before, declared, others):
+        message = (
+            f"the server accepts {before} connections, declared pools open {declared}, others {others} and we {OWN}"
+        )
+        raise NothingDone(f"{message}: somebody opens more than was declared, and more room would not help")
     await begin(work, session)
     now = await session.swap_limit(before, after)
     if now != after:

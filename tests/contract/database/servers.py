@@ -166,14 +166,23 @@ def postgres() -> Iterator[Server]:
 
 
 @contextmanager
-def mariadb() -> Iterator[Server]:
-    """MariaDB with room for ten connections; user "owner" has all rights."""
+def mariadb(*options: str) -> Iterator[Server]:
+    """MariaDB with room for ten connections; user "owner" has all rights. `options` go before the usual ones."""
     with folder_for("mariadb") as folder:
         install, programme = find_binary("mariadb-install-db"), find_binary("mariadbd")
         assert install is not None
         assert programme is not None
         data, port = folder / "data", free_port()
-        run([install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"], folder)
+        run(
+            [
+                install,
+                "--no-defaults",
+                f"--datadir={data}",
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+            ],
+            folder,
+        )
         certificate(folder, "orders-db.shop.svc")
         setup = folder / "setup.sql"
         setup.write_text("CREATE USER owner IDENTIFIED BY 'owner';\nGRANT ALL ON *.* TO owner WITH GRANT OPTION;\n")
@@ -181,12 +190,14 @@ def mariadb() -> Iterator[Server]:
         command = [
             programme,
             "--no-defaults",
+            *options,
             f"--datadir={data}",
             f"--port={port}",
             "--bind-address=127.0.0.1",
             "--skip-name-resolve",
             f"--socket={folder}/socket",
             f"--pid-file={folder}/pid",
+            "--skip-name-resolve",
             "--max-connections=10",
             "--max-user-connections=100",
             "--innodb-buffer-pool-size=16M",

@@ -98,6 +98,12 @@ async def test_sessions_that_hold_a_transaction_and_those_they_block_are_counted
         await waiting
 
 
+@pytest.mark.failure(
+    of="Dependency",
+    what="A database has no connection left",
+    see="the probe fails with `Exhausted`, which says that the server is there",
+    bound="one probe, `probe.timeout`",
+)
 async def test_a_full_server_is_exhausted_and_a_role_with_rights_still_sees_how_full(pg: Server, ready: Bench):
     async with sessions(pg, APP_LIMIT):
         result = await ready.ask_postgres()
@@ -165,6 +171,13 @@ async def test_a_role_that_may_not_see_other_sessions_says_so(pg: Server, ready:
         pytest.param("probe", "probe", "nothing", "database does not exist", id="database"),
         pytest.param("probe", "probe", 'o"; DROP', "database does not exist", id="exotic name"),
     ],
+)
+@pytest.mark.failure(
+    of="Dependency",
+    what="A database refuses the password",
+    see="`Ready=False` with `CredentialsRefused`; the breaker does not move, the same password is not tried "
+    "again at once",
+    bound="next try after 30 s, then ever later",
 )
 async def test_what_is_refused_never_moves_a_breaker_and_is_not_asked_again_at_once(
     pg: Server, ready: Bench, user: str, password: str, database: str, message: str

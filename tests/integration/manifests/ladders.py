@@ -69,7 +69,7 @@ BAD = [
     bad("ladder.0.timeout", "1 minute", f"{STEP}.timeout", "from 1s to 1h"),
     bad("ladder.0.timeout", "281s", "spec.limits.timeout", FIT),
     bad("ladder", [step(f"s{n}") for n in range(4)], "spec.limits.timeout", FIT),
-    bad("ladder", acts("runJob", UNDO, timeout="141s"), "spec.limits.timeout", "with undo the timeout twice"),
+    bad("ladder", acts("runJob", UNDO, timeout="141s"), "spec.limits.timeout", "timeout twice for runJob with undo"),
     bad("ladder", acts("notify", {}, timeout="301s"), "spec.limits.timeout", FIT),
     bad("ladder.0.onError", "Abort", f"{STEP}.onError", 'supported values: "Continue", "Stop"'),
     bad("ladder.0.approval", {"required": "yes"}, f"{STEP}.approval.required", "must be of type boolean"),

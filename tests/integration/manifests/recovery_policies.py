@@ -141,7 +141,7 @@ BAD = [
     bad(
         "triggers.0.podUnhealthy.reasons", ["OOM"], f"{TRIGGER}.podUnhealthy.reasons[0]", '"OOMKilled", "CrashLoopBack'
     ),
-    bad("serviceAccountName", "web", "spec.serviceAccountName", "unknown field"),
+    bad("serviceAccountName", "Not_A_Name", "spec.serviceAccountName", "lower-case letters, digits"),
     bad("limits.maxAttempt", 2, "spec.limits.maxAttempt", "unknown field"),
 ]
 

@@ -118,6 +118,12 @@ async def test_an_answer_that_is_no_object_is_no_answer(server: Server, connecti
 
 
 @pytest.mark.parametrize(("method", "prompt"), [("PATCH", False), ("GET", True)])
+@pytest.mark.failure(
+    of="API server",
+    what="A request is never answered",
+    see="it is given up, and looked at before it is repeated",
+    bound="4 s for an effect",
+)
 async def test_a_server_that_is_silent_is_waited_for_only_so_long(
     server: Server, connection: Connection, monkeypatch: pytest.MonkeyPatch, method: str, prompt: bool
 ):

@@ -73,6 +73,12 @@ BUDGET = {"causes": [{"reason": "DisruptionBudget", "message": "needs 1 healthy 
         pytest.param({}, "none", None, False, id="details that are no object"),
     ],
 )
+@pytest.mark.failure(
+    of="API server",
+    what="The API server is overloaded (429)",
+    see="the step waits with `ApiUnavailable` for as long as `Retry-After` says, and goes on by itself",
+    bound="as `Retry-After` says",
+)
 def test_too_many_requests_says_how_long_and_whether_a_budget_refused(
     headers: dict[str, str], details: Any, wait: float | None, budget: bool
 ):

@@ -107,6 +107,13 @@ async def test_chance_adds_up_to_a_fifth_to_each_delay():
     assert post.times() == [0, 1.2, 3.6]
 
 
+@pytest.mark.failure(
+    of="Limits",
+    what="The receiver of notifications is down",
+    see="tried again with growing delays, then Event `NotificationFailed` and alert "
+    "UltraRecoveryNotificationLost; the recovery goes on",
+    bound="10 tries within 10 minutes",
+)
 async def test_after_ten_tries_a_message_has_failed_and_is_not_tried_again(post: Post):
     post.scripted.set("hook", CallOutcome.REFUSED, retry=True)
     async with post.running():

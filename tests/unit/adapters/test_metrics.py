@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ultra_recovery.adapters.metrics import SERIES, MetricsSink
+from ultra_recovery.adapters.metric_series import SERIES
+from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.standing_gauges import STANDING_GAUGES, standing_samples
 from ultra_recovery.apis.circuit_breaker import BreakerState
 from ultra_recovery.apis.reasons import Reason

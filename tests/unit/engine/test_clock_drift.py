@@ -30,6 +30,13 @@ async def test_time_that_passes_is_no_drift():
     ],
     ids=["small", "forward", "back", "an hour", "several add up", "there and back"],
 )
+@pytest.mark.failure(
+    of="Operator",
+    what="The wall clock jumps",
+    see="`recovery_clock_skew_seconds` and alert UltraRecoveryClockSkew; beyond five minutes `/livez` fails "
+    "and the kubelet starts it anew",
+    bound="5 minutes",
+)
 async def test_a_jump_is_seen_and_one_of_more_than_five_minutes_is_too_large(jumps: list[float], too_large: bool):
     clock = FakeClock()
     drift = ClockDrift(clock)

@@ -45,6 +45,12 @@ async def test_a_dependency_that_nobody_reports_of_neither_vetoes_nor_is_waited_
     assert world.prober.calls == []
 
 
+@pytest.mark.failure(
+    of="Dependency",
+    what="Callers report that an external dependency fails",
+    see="no pod of its users is restarted while the newest report is a failure",
+    bound="reports of the last minute",
+)
 async def test_the_newest_report_vetoes_while_it_is_a_failure_and_not_silent(world: World):
     pod = depend(world)
     world.external()

@@ -80,6 +80,7 @@ def _parameters(access: Access) -> dict[str, str]:
         "dbname": access.database,
         "sslmode": _MODES[access.tls.mode],
         "gssencmode": "disable",
+        "sslcertmode": "disable",
         "application_name": APPLICATION_NAME,
         "client_encoding": "utf8",
     }

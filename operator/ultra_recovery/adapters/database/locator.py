@@ -37,6 +37,9 @@ class DatabaseLocator:
             if reference is not None:
                 login_of(reference.name, await self._secrets.read(namespace, reference.name, breaker))
         server = await self.server(namespace, target)
+        if not server.addresses:
+            # Away now: the Job waits for it, and the address of its pod is where it comes back.
+            server = await self._destination(namespace, target.service_ref, target.address, unready=True)
         return Located(
             servers=_places(server),
             server_name=target.tls.server_name or server.name,
@@ -76,10 +79,11 @@ class DatabaseLocator:
         return tuple(found[:MAX_PLACES])
 
     async def _destination(
-        self, namespace: str, reference: ServiceRef | None, address: str | None = None
+        self, namespace: str, reference: ServiceRef | None, address: str | None = None, *, unready: bool = False
     ) -> Destination:
+        target = TcpTarget(service_ref=reference, address=address)
         try:
-            destination = await self._resolver.resolve_tcp(namespace, TcpTarget(service_ref=reference, address=address))
+            destination = await self._resolver.resolve_tcp(namespace, target, unready=unready)
         except OSError as error:
             raise Unavailable("the name of the server cannot be resolved now") from error
         if destination.unseen:

@@ -142,6 +142,8 @@ class _Look:
         return connection
 
     def _ask(self, cursor: DictCursor) -> Seen:
+        # InnoDB tells times in the zone of the machine, whatever the server's own zone is.
+        cursor.execute("SET SESSION time_zone = 'SYSTEM'")
         server = _one(cursor, _SERVER)
         connected = _number(_one(cursor, _CONNECTED).get("Value")) - 1
         limit, blind, sessions = _number(server["max_connections"]), False, {}

@@ -36,6 +36,6 @@ class HttpPoolHooks:
             ):
                 return HookAnswer(200 <= response.status < 300, str(response.status))
         except TimeoutError:
-            return HookAnswer(False, f"no answer within {within:.0f} s")
+            return HookAnswer(False, f"no answer within {within:g} s")
         except (aiohttp.ClientError, OSError, ValueError):
             return HookAnswer(False, "connection refused or no valid answer")

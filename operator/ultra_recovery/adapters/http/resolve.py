@@ -114,15 +114,20 @@ class Resolver:
             raise SpecError(Reason.INVALID_SPEC, f"{field}: set serviceRef or url")
         return await self._url(target.url, f"{field}.url")
 
-    async def resolve_tcp(self, namespace: str, target: TcpTarget) -> Destination:
+    async def resolve_tcp(self, namespace: str, target: TcpTarget, *, unready: bool = False) -> Destination:
         """The destination of a target that is reached by a connection alone.
+
+        Args:
+            namespace: of the breaker.
+            target: what to find.
+            unready: whether pods that are not ready count too, for whoever waits until one is.
 
         Raises:
             SpecError: the target does not exist, or is not allowed.
             OSError: its name cannot be resolved now.
         """
         if target.service_ref is not None:
-            return await self._service(namespace, target.service_ref)
+            return await self._service(namespace, target.service_ref, unready=unready)
         if target.address is None:
             raise SpecError(Reason.INVALID_SPEC, "spec.target.tcp: set serviceRef or address")
         host, _, port = target.address.rpartition(":")
@@ -173,7 +178,7 @@ class Resolver:
         return {form for item in own for endpoint in item.endpoints for form in forms(endpoint.address)}
 
     async def _service(
-        self, namespace: str, reference: ServiceRef, path: str = "/", *, secure: bool = False
+        self, namespace: str, reference: ServiceRef, path: str = "/", *, secure: bool = False, unready: bool = False
     ) -> Destination:
         service = self._view.get(Key(Kind.SERVICE, namespace, reference.name))
         if not isinstance(service, Service):
@@ -187,20 +192,22 @@ class Resolver:
             ports = ", ".join(str(port) for port in service.ports) or "none"
             message = f"Service {reference.name} has no port {reference.port}; its ports: {ports}"
             raise SpecError(Reason.TARGET_NOT_FOUND, message)
-        ready = self._ready(namespace, service, service.ports[reference.port])
+        ready = self._endpoints(namespace, service, service.ports[reference.port], unready=unready)
         addresses = tuple(sorted({(item.address, port) for item, port in ready if self._seen(namespace, item, port)}))
         unseen = bool(ready) and not addresses
         empty = f"the pods behind Service {reference.name} are not known yet" if unseen else ""
         empty = empty or f"no ready endpoint behind Service {reference.name}"
         return Destination(addresses, host, host, secure, False, path, empty, unseen)
 
-    def _ready(self, namespace: str, service: Service, port_name: str) -> list[tuple[Endpoint, int]]:
-        """Ready endpoints with the port they are reached on. Others are never used, so never judged."""
+    def _endpoints(
+        self, namespace: str, service: Service, port_name: str, *, unready: bool
+    ) -> list[tuple[Endpoint, int]]:
+        """Endpoints with the port they are reached on. Those that are not ready are never probed, so never judged."""
         found = []
         for item in self._view.slices(namespace, service.meta.key.name):
             port = item.ports.get(port_name)
             if port is not None:
-                found += [(endpoint, port) for endpoint in item.endpoints if endpoint.ready]
+                found += [(endpoint, port) for endpoint in item.endpoints if endpoint.ready or unready]
         return found
 
     def _seen(self, namespace: str, endpoint: Endpoint, port: int) -> bool:
