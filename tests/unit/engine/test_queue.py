@@ -64,3 +64,26 @@ async def test_the_lag_is_that_of_the_key_that_has_been_due_or_in_work_for_longe
     assert queue.lag == 0.0, "it is due again in five seconds"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_thousand_keys_that_are_due_at_once_leave_turns_for_everything_else():
+    clock = FakeClock()
+    begun = 0
+
+    async def look(_: Key) -> float | None:
+        nonlocal begun
+        begun += 1
+        return None
+
+    queue = WorkQueue("breakers", look, clock)
+    for number in range(1000):
+        queue.add(Key(Kind.BREAKER, "shop", f"db-{number}"))
+    task = asyncio.ensure_future(queue.run())
+    most, before = 0, 0
+    while begun < 1000:
+        await clock.sleep(0)
+        most, before = max(most, begun - before), begun
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert most <= 64
+    assert clock.boottime() == 0.0
