@@ -17,6 +17,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from ultra_recovery.adapters.fence import Fence, FencedRequest, fenced
 from ultra_recovery.adapters.kubernetes.credentials import Credentials, load
 from ultra_recovery.adapters.kubernetes.errors import translate
+from ultra_recovery.adapters.kubernetes.lists import read_list
 from ultra_recovery.core.errors import Unavailable
 
 FIELD_MANAGER = "ultra-recovery"
@@ -111,6 +112,33 @@ class Connection:
             ApiError: the request failed.
             NotLeader: it is a mutation, and the fence did not let it pass: it was not sent.
         """
+        data = await self._send(
+            method, path, query=query, body=body, content_type=content_type, prompt=prompt, unfenced=unfenced
+        )
+        with translate():
+            return _object(data)
+
+    async def request_list(self, path: str, query: Mapping[str, str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Get a list: its own fields, and its items, without who wrote which field of them.
+
+        Raises:
+            ApiError: the request failed.
+        """
+        data = await self._send("GET", path, query=query)
+        with translate():
+            return await read_list(data)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+        prompt: bool = False,
+        unfenced: bool = False,
+    ) -> bytes:
         mutates = method != "GET"
         parameters = {**({"fieldManager": FIELD_MANAGER} if mutates and method != "DELETE" else {}), **(query or {})}
         client = self.api_client
@@ -128,7 +156,7 @@ class Connection:
                 raise ApiException(
                     response.status, response.reason, http_resp=response, body=data.decode(errors="replace")
                 )
-            return _object(data)
+            return bytes(data)
 
 
 def _object(data: bytes) -> dict[str, Any]:

@@ -62,11 +62,8 @@ class KubernetesObjects:
         # A page after the first must not name a version: its token holds one.
         query = {"limit": _PAGE, "resourceVersion": "0"}
         while True:
-            page = await self._connection.request("GET", path_of(kind, namespace), query=query)
-            for document in page.get("items") or ():
-                # Nobody reads who wrote which field, which is more than all the rest of a small object.
-                document["metadata"].pop("managedFields", None)
-                documents.append(document)
+            page, items = await self._connection.request_list(path_of(kind, namespace), query)
+            documents += items
             meta = page["metadata"]
             if not meta.get("continue"):
                 break
