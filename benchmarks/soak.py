@@ -248,7 +248,7 @@ def broken(kube: Kube, soak: Soak, logs: str) -> Iterator[str]:
     ]
     objects = {plural: runs if kind == "rr" else kube.list(kind) for plural, kind in PLURALS.items()}
     evidence = Evidence(
-        entries=[evicted(str(effect.get("uid", ""))) for effect in effects if effect.get("kind") == "Evict"],
+        entries=[evicted(str(effect.get("id", ""))) for effect in effects if effect.get("kind") == "Evict"],
         objects=objects,
         hung=frozenset(soak.hung),
         leases=kube.list("leases"),

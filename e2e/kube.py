@@ -66,12 +66,12 @@ class Kube:
         self.run("annotate", kind, name, f"recovery.ultra.dev/reset-requested-at={value}", "--overwrite")
 
     def pods(self, app: str) -> dict[str, str]:
-        """Names and UIDs of an app's pods that are not on their way out."""
+        """Names and UIDs of an app's pods that are neither at their end nor on their way out."""
         items = self.list("pods", "-l", f"app.kubernetes.io/name={app}")
         return {
             item["metadata"]["name"]: item["metadata"]["uid"]
             for item in items
-            if "deletionTimestamp" not in item["metadata"]
+            if "deletionTimestamp" not in item["metadata"] and status(item).get("phase") not in ("Succeeded", "Failed")
         }
 
     def post(self, pod: str, path: str, *, check: bool = True) -> str:

@@ -96,7 +96,7 @@ def shop(operator: Kube) -> Iterator[Kube]:
             "metadata": {"name": "empty"},
             "spec": {"selector": {"app": "none"}, "ports": [{"port": 5432}]},
         },
-        *workload("shop", replicas=0),
+        *workload("shop", replicas=1),
         *(breaker(name, target) for name, (target, _, _) in WRONG.items()),
     )
     with Bystander(kube, POSTGRES):
