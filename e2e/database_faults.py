@@ -34,9 +34,17 @@ def reach_connection_limit(kube: Kube, server: Server, number: int = APP_LIMIT +
     pod = sorted(kube.pods(APP))[0]
     kube.post(pod, f"/leak?n={number}&pool=no")
 
+    most = 0
+
     def all_leaked() -> bool:
+        nonlocal most
         found = sessions(kube, server)
         others = [session for session, state in found.items() if state != "idle in transaction"]
+        leaked = len(found) - len(others)
+        most = max(most, leaked)
+        if leaked < most // 2:
+            # Help came before the last connection was taken.
+            return True
         _end(kube, server, others)
         return len(found) == APP_LIMIT and not others
 
