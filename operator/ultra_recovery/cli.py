@@ -7,12 +7,15 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ultra_recovery import __version__
 from ultra_recovery.core.database_request import REQUEST_VARIABLE, SECRETS_FOLDER
 from ultra_recovery.settings import ApiSettings, DrillSettings, Settings, SettingsError
+
+_SettingsT = TypeVar("_SettingsT")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,36 +67,31 @@ def _operator() -> int:
     # Imported here: `generate` must not need a Kubernetes client.
     from ultra_recovery.wiring import run_operator  # noqa: PLC0415
 
-    try:
-        settings = Settings.read(os.environ, socket.gethostname())
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - logging is not configured yet
-        return 2
-    return asyncio.run(run_operator(settings))
+    return _start(lambda: Settings.read(os.environ, socket.gethostname()), run_operator)
 
 
 def _api() -> int:
     # Imported here: the operator needs no web framework.
     from ultra_recovery.wiring_api import run_api  # noqa: PLC0415
 
-    try:
-        settings = ApiSettings.read(os.environ)
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - logging is not configured yet
-        return 2
-    return asyncio.run(run_api(settings))
+    return _start(lambda: ApiSettings.read(os.environ), run_api)
 
 
 def _drill() -> int:
     # Imported here: no other command needs it.
     from ultra_recovery.wiring_drill import run_drill  # noqa: PLC0415
 
+    return _start(lambda: DrillSettings.read(os.environ), run_drill)
+
+
+def _start(read: Callable[[], _SettingsT], run: Callable[[_SettingsT], Coroutine[Any, Any, int]]) -> int:
+    """Run a process with its settings; 2 when one of them cannot be used."""
     try:
-        settings = DrillSettings.read(os.environ)
+        settings = read()
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - logging is not configured yet
         return 2
-    return asyncio.run(run_drill(settings))
+    return asyncio.run(run(settings))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,15 @@ import contextlib
 import json
 from dataclasses import dataclass
 
-from ultra_recovery.actions.job_watch import CREATE_JOB, JOB_RIGHTS, UNDO_JOB, job_labels, observe_job
+from ultra_recovery.actions.job_watch import (
+    CREATE_JOB,
+    JOB_RIGHTS,
+    UNDO_JOB,
+    job_labels,
+    observe_job,
+    settlement_of,
+    sighting_of,
+)
 from ultra_recovery.actions.performer import Errand, Toolbox
 from ultra_recovery.apis.action import Action
 from ultra_recovery.apis.database import DatabaseTarget, PostgresTarget
@@ -23,7 +31,6 @@ from ultra_recovery.core.connection_budget import raised_size, room_of
 from ultra_recovery.core.database_job import Mounts, database_job
 from ultra_recovery.core.database_request import DatabaseRequest, Engine, Part
 from ultra_recovery.core.errors import AlreadyExists, SpecError
-from ultra_recovery.core.job_document import JobResult, JobState
 from ultra_recovery.core.naming import job_name
 from ultra_recovery.core.objects import Breaker, Key, Kind, Policy, Workload
 from ultra_recovery.core.probe import Outcome
@@ -80,30 +87,22 @@ class DatabaseJobAction:
 
     def look(self, effect: EffectStatus, view: StepView) -> Sighting:
         """The Job is there: done."""
-        seen = view.observations.get(effect.id)
-        if isinstance(seen, JobResult) and seen.state is not JobState.GONE:
-            return Sighting(EffectOutcome.CREATED)
-        return Sighting()
+        return sighting_of(view.observations.get(effect.id))
 
     def settled(self, effect: EffectStatus, view: StepView) -> Settlement | None:
         """The Job has finished, or somebody removed it. One that waits to restore has done its part by being there."""
         seen = view.observations.get(effect.id)
-        if not isinstance(seen, JobResult):
-            return None
-        if effect.kind == RESTORE_JOB and seen.state is not JobState.GONE:
+        if effect.kind == RESTORE_JOB and sighting_of(seen).outcome is not None:
             return Settlement(changed=False)
-        if seen.state is JobState.RUNNING:
-            return None
-        if seen.state is JobState.SUCCEEDED:
-            return Settlement(changed=seen.changed, evidence=seen.evidence or None)
-        return Settlement(False, Reason.EFFECT_FAILED, seen.message, evidence=seen.evidence or None)
+        return settlement_of(seen)
 
     def undo(self, view: StepView) -> EffectStatus | None:
         """A second Job that sets the old value again, where the first one may have changed it."""
         first = next((effect for effect in view.step.effects if effect.kind == CREATE_JOB), None)
-        if first is None or first.outcome is EffectOutcome.WITHDRAWN or _Sizes.read(first.detail) is None:
+        if first is None or first.outcome is EffectOutcome.WITHDRAWN:
             return None
-        return _effect(view, UNDO_JOB, _Sizes.read(first.detail))
+        sizes = _Sizes.read(first.detail)
+        return _effect(view, UNDO_JOB, sizes) if sizes is not None else None
 
     async def observe(self, errand: Errand, tools: Toolbox) -> object | None:
         """The Job as it is now, with what its pods said last.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ultra_recovery.actions.performer import Errand, Toolbox
 from ultra_recovery.apis.meta import POLICY_LABEL, RUN_LABEL, STEP_LABEL
-from ultra_recovery.core.job_document import JobResult, job_result
+from ultra_recovery.apis.reasons import Reason
+from ultra_recovery.apis.run_status import EffectOutcome
+from ultra_recovery.core.action import Settlement, Sighting
+from ultra_recovery.core.job_document import JobResult, JobState, job_result
 from ultra_recovery.core.naming import label_value
 from ultra_recovery.core.objects import Kind, Pod
 from ultra_recovery.core.rights import Right
@@ -29,6 +32,23 @@ async def observe_job(errand: Errand, tools: Toolbox) -> JobResult:
         if isinstance(pod, Pod) and pod.meta.labels.get(_JOB_LABEL) == errand.effect.object
     ]
     return job_result(job, pods)
+
+
+def sighting_of(seen: object | None) -> Sighting:
+    """What a look at a Job says of the effect that creates it: it is there, so it was created."""
+    if isinstance(seen, JobResult) and seen.state is not JobState.GONE:
+        return Sighting(EffectOutcome.CREATED)
+    return Sighting()
+
+
+def settlement_of(seen: object | None) -> Settlement | None:
+    """What came of a Job that was looked at: it has finished, or somebody removed it. None: not yet."""
+    if not isinstance(seen, JobResult) or seen.state is JobState.RUNNING:
+        return None
+    if seen.state is JobState.SUCCEEDED:
+        return Settlement(changed=seen.changed, evidence=seen.evidence or None)
+    message = seen.message or "the Job was removed before its result was seen"
+    return Settlement(False, Reason.EFFECT_FAILED, message, evidence=seen.evidence or None)
 
 
 def job_labels(errand: Errand) -> dict[str, str]:

@@ -9,14 +9,22 @@ import contextlib
 import re
 from collections.abc import Mapping
 
-from ultra_recovery.actions.job_watch import CREATE_JOB, JOB_RIGHTS, UNDO_JOB, job_labels, observe_job
+from ultra_recovery.actions.job_watch import (
+    CREATE_JOB,
+    JOB_RIGHTS,
+    UNDO_JOB,
+    job_labels,
+    observe_job,
+    settlement_of,
+    sighting_of,
+)
 from ultra_recovery.actions.performer import Errand, Toolbox
 from ultra_recovery.apis.action import Action
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.apis.run_status import EffectOutcome, EffectStatus
 from ultra_recovery.core.action import EffectClass, Proposal, Settlement, Sighting, StepView, Traits
 from ultra_recovery.core.errors import AlreadyExists, SpecError
-from ultra_recovery.core.job_document import JobResult, JobState, job_document
+from ultra_recovery.core.job_document import job_document
 from ultra_recovery.core.naming import job_name
 from ultra_recovery.core.step_gates import ActionClass
 
@@ -46,20 +54,11 @@ class RunJobAction:
 
     def look(self, effect: EffectStatus, view: StepView) -> Sighting:
         """The Job is there: done."""
-        seen = view.observations.get(effect.id)
-        if isinstance(seen, JobResult) and seen.state is not JobState.GONE:
-            return Sighting(EffectOutcome.CREATED)
-        return Sighting()
+        return sighting_of(view.observations.get(effect.id))
 
     def settled(self, effect: EffectStatus, view: StepView) -> Settlement | None:
         """The Job has finished, or somebody removed it."""
-        seen = view.observations.get(effect.id)
-        if not isinstance(seen, JobResult) or seen.state is JobState.RUNNING:
-            return None
-        if seen.state is JobState.SUCCEEDED:
-            return Settlement(changed=seen.changed, evidence=seen.evidence or None)
-        message = seen.message or "the Job was removed before its result was seen"
-        return Settlement(False, Reason.EFFECT_FAILED, message, evidence=seen.evidence or None)
+        return settlement_of(view.observations.get(effect.id))
 
     def undo(self, view: StepView) -> EffectStatus | None:
         """A second Job, where the step names one and its own has, or may have, changed something."""

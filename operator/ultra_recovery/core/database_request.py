@@ -54,6 +54,11 @@ class Place(ApiType):
     port: int = Field(ge=1, le=65535, description="Port, 1 to 65535.")
     pod: str = Field(default="", description="Name of the pod behind it, where it is one.")
 
+    @property
+    def name(self) -> str:
+        """How it is called in notes."""
+        return self.pod or f"{self.host}:{self.port}"
+
 
 class Room(ApiType):
     """What the server and all applications can bear, as the policies of the namespace declare it.

@@ -39,7 +39,7 @@ async def _shorten(work: Work, number: int, place: Place, changed: dict[int, int
     try:
         console = await work.poolers.open(place, min(LOGIN, work.left))
     except DatabaseFault as fault:
-        work.notes.saw(f"console of pooler {name_of(place)}: {fault}")
+        work.notes.saw(f"console of pooler {place.name}: {fault}")
         return
     try:
         before = await _old_value(work, console, place)
@@ -47,11 +47,11 @@ async def _shorten(work: Work, number: int, place: Place, changed: dict[int, int
             return
         changed[number] = before
         await noted_swap(work.notes, console, LOGIN_RETRY, before, SHORT)
-        work.notes.did(f"pooler {name_of(place)}: {LOGIN_RETRY} {before} → {SHORT}")
+        work.notes.did(f"pooler {place.name}: {LOGIN_RETRY} {before} → {SHORT}")
     except DatabaseFault as fault:
         if fault.kind is FaultKind.RIGHTS:
             changed.pop(number, None)
-        work.notes.saw(f"console of pooler {name_of(place)}: {fault}")
+        work.notes.saw(f"console of pooler {place.name}: {fault}")
     finally:
         await console.close()
 
@@ -61,7 +61,7 @@ async def _old_value(work: Work, console: PoolerConsole, place: Place) -> int | 
     database = await console.database(work.request.pooler_database)
     if database is not None and database.paused:
         work.notes.saw(
-            f"pooler {name_of(place)}: somebody paused {work.request.pooler_database}; only they know when to resume"
+            f"pooler {place.name}: somebody paused {work.request.pooler_database}; only they know when to resume"
         )
         return None
     present = await value_of(console, LOGIN_RETRY)
@@ -69,7 +69,7 @@ async def _old_value(work: Work, console: PoolerConsole, place: Place) -> int | 
     # It is short already where an earlier pod of this Job was killed: it is set back all the same.
     if before > SHORT and present in {before, SHORT}:
         return before
-    work.notes.saw(f"pooler {name_of(place)}: {LOGIN_RETRY} is {present}, which was left alone")
+    work.notes.saw(f"pooler {place.name}: {LOGIN_RETRY} is {present}, which was left alone")
     return None
 
 
@@ -78,17 +78,12 @@ async def _set_back(work: Work, place: Place, before: int) -> None:
     try:
         console = await work.poolers.open(place, LOGIN)
     except DatabaseFault as fault:
-        work.notes.saw(f"pooler {name_of(place)}: {LOGIN_RETRY} could not be set back: {fault}")
+        work.notes.saw(f"pooler {place.name}: {LOGIN_RETRY} could not be set back: {fault}")
         return
     try:
         now = await swap(console, LOGIN_RETRY, SHORT, before)
-        work.notes.saw(f"pooler {name_of(place)}: {LOGIN_RETRY} {now.value} again")
+        work.notes.saw(f"pooler {place.name}: {LOGIN_RETRY} {now.value} again")
     except DatabaseFault as fault:
-        work.notes.saw(f"pooler {name_of(place)}: {LOGIN_RETRY} could not be set back: {fault}")
+        work.notes.saw(f"pooler {place.name}: {LOGIN_RETRY} could not be set back: {fault}")
     finally:
         await console.close()
-
-
-def name_of(place: Place) -> str:
-    """How a replica is called in notes."""
-    return place.pod or f"{place.host}:{place.port}"

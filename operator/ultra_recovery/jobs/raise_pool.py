@@ -104,7 +104,7 @@ async def _check_budget(work: Work, session: DatabaseSession, after: int) -> Non
 
 async def _on(work: Work, place: Place, before: int, after: int) -> int:
     """Raise the size at one replica; 1 if it was."""
-    name, database = place.pod or f"{place.host}:{place.port}", work.request.pooler_database
+    name, database = place.name, work.request.pooler_database
     try:
         console = await work.poolers.open(place, min(LOGIN, work.left))
     except DatabaseFault as fault:

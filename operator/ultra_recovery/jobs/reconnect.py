@@ -13,7 +13,7 @@ from ultra_recovery.core.database_request import Place
 from ultra_recovery.core.reconnect_schedule import pause_after
 from ultra_recovery.job_ports import DatabaseSession, Role
 from ultra_recovery.jobs.acting import LOGIN, explain, lock, remedy
-from ultra_recovery.jobs.pooler_memory import name_of, short_memory
+from ultra_recovery.jobs.pooler_memory import short_memory
 from ultra_recovery.jobs.work import JobFailed, NothingDone, Work
 
 MENDING = 10.0
@@ -96,7 +96,7 @@ async def _answer_through(work: Work, places: Sequence[Place]) -> list[Place]:
     faults = await asyncio.gather(*(_try(work, place, work.request.pooler_database, _PROBE) for place in places))
     for place, fault in zip(places, faults, strict=True):
         if fault is not None and fault.kind in _FINAL:
-            raise JobFailed(f"through pooler {name_of(place)}: {explain(fault)}")
+            raise JobFailed(f"through pooler {place.name}: {explain(fault)}")
     return [place for place, fault in zip(places, faults, strict=True) if fault is not None]
 
 
@@ -110,7 +110,7 @@ async def _mend_poolers(work: Work) -> str:
     places = work.request.poolers
     refusing = await _answer_through(work, places)
     for place in refusing:
-        work.notes.saw(f"through pooler {name_of(place)}: not reached")
+        work.notes.saw(f"through pooler {place.name}: not reached")
     guard = await _guard(work)
     try:
         async with short_memory(work, places) as short:

@@ -88,7 +88,7 @@ async def _reconnect(work: Work) -> bool:
     """Let every replica of the pooler renew its connections; whether one did."""
     done = False
     for place in work.request.poolers:
-        name = place.pod or f"{place.host}:{place.port}"
+        name = place.name
         try:
             console = await work.poolers.open(place, min(LOGIN, work.left))
         except DatabaseFault as fault:

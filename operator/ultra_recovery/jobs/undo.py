@@ -81,7 +81,6 @@ async def _undo_patiently(work: Work, place: Place, name: str, before: int, afte
 
 async def _undo_one(work: Work, place: Place, name: str, before: int, after: int) -> bool | None:
     """Whether the old value was set at one replica; None when it did not answer."""
-    where = place.pod or f"{place.host}:{place.port}"
     try:
         console = await work.poolers.open(place, min(LOGIN, max(work.left, 1.0)))
     except DatabaseFault:
@@ -89,9 +88,9 @@ async def _undo_one(work: Work, place: Place, name: str, before: int, after: int
     try:
         now = await swap(console, name, after, before)
         if not now.done:
-            work.notes.saw(f"pooler {where}: {name} is {now.value}, not {after}; it was left alone")
+            work.notes.saw(f"pooler {place.name}: {name} is {now.value}, not {after}; it was left alone")
             return False
-        work.notes.did(f"pooler {where}: {name} {after} → {before}")
+        work.notes.did(f"pooler {place.name}: {name} {after} → {before}")
         if name == SIZE:
             # A smaller size closes nothing by itself.
             await console.reconnect(work.request.pooler_database)
