@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from ultra_recovery.apis.breaker_reports import ExternalTarget
-from ultra_recovery.apis.database import ADDRESS, ADDRESS_MESSAGE, MysqlTarget, PostgresTarget
-from ultra_recovery.apis.endpoint import ENDPOINT_RULES, PATH, URL, Scheme, ServiceRef
+from ultra_recovery.apis.database import MysqlTarget, PostgresTarget
+from ultra_recovery.apis.endpoint import ENDPOINT_RULES, PATH, URL, Scheme, ServiceRef, SocketTarget
 from ultra_recovery.apis.meta import ApiType, ObjectName, Percent, patterned
 
 _URL_MESSAGE = (
@@ -67,30 +67,8 @@ class HttpTarget(ApiType):
     )
 
 
-class TcpTarget(ApiType):
+class TcpTarget(SocketTarget):
     """Something that accepts TCP connections."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                {
-                    "rule": "has(self.serviceRef) != has(self.address)",
-                    "message": "set exactly one of serviceRef (a Service of this namespace) and address",
-                }
-            ]
-        }
-    )
-
-    service_ref: ServiceRef | None = Field(
-        default=None,
-        description="Service of the breaker's own namespace; the probe goes to one of its ready pods, in turn. "
-        "Its endpoints must be pods of this namespace.",
-    )
-    address: Annotated[str, patterned(ADDRESS, ADDRESS_MESSAGE, max_length=270)] | None = Field(
-        default=None,
-        description="Host and port. Works only where the administrator's allow-list permits it (setting "
-        "ULTRA_PROBE_ALLOW). Example: db.example.com:5432.",
-    )
 
 
 class Comparison(StrEnum):

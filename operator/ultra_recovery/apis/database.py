@@ -7,23 +7,13 @@ from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
-from pydantic.config import JsonValue
 
-from ultra_recovery.apis.endpoint import ServiceRef
+from ultra_recovery.apis.endpoint import ServiceRef, SocketTarget
 from ultra_recovery.apis.meta import ApiType, ObjectName, Seconds, Timestamp, patterned
 
-_PORT = r"(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
-_HOST = r"([A-Za-z0-9][-.A-Za-z0-9]*|\[[0-9A-Fa-f:.]+\])"
-ADDRESS = rf"^{_HOST}:{_PORT}$"
-ADDRESS_MESSAGE = "must be host:port with a port from 1 to 65535, such as db.example.com:5432 or [2001:db8::1]:5432"
 _NAME_MESSAGE = "must be a host name, such as orders-db.example.com"
 _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 _LABEL_VALUE_MESSAGE = "must be the value of a label, such as pgbouncer"
-
-_ONE_PLACE: JsonValue = {
-    "rule": "has(self.serviceRef) != has(self.address)",
-    "message": "set exactly one of serviceRef (a Service of this namespace) and address",
-}
 
 
 class SecretRef(ApiType):
@@ -115,21 +105,9 @@ class Pooler(ApiType):
     )
 
 
-class DatabaseTarget(ApiType):
+class DatabaseTarget(SocketTarget):
     """A database server, judged by a login and a query."""
 
-    model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": [_ONE_PLACE]})
-
-    service_ref: ServiceRef | None = Field(
-        default=None,
-        description="Service of the breaker's own namespace; the probe goes to one of its ready pods, in turn. "
-        "Its endpoints must be pods of this namespace.",
-    )
-    address: Annotated[str, patterned(ADDRESS, ADDRESS_MESSAGE, max_length=270)] | None = Field(
-        default=None,
-        description="Host and port. Works only where the administrator's allow-list permits it (setting "
-        "ULTRA_PROBE_ALLOW). Example: db.example.com:5432.",
-    )
     database: Annotated[str, Field(min_length=1, max_length=63)] = Field(
         description="Name of the database that the application uses. Example: orders."
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ultra_recovery.adapters.http.address import Policy
 from ultra_recovery.adapters.http.resolve import Destination, Resolver
-from ultra_recovery.apis.circuit_breaker import TcpTarget
 from ultra_recovery.apis.database import DatabaseTarget, Pooler, PoolerPods, PostgresTarget
-from ultra_recovery.apis.endpoint import ServiceRef
+from ultra_recovery.apis.endpoint import ServiceRef, SocketTarget
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.database_request import Place
 from ultra_recovery.core.errors import SpecError, Unavailable
@@ -39,12 +38,14 @@ class DatabaseLocator:
         server = await self.server(namespace, target)
         if not server.addresses:
             # Away now: the Job waits for it, and the address of its pod is where it comes back.
-            server = await self._destination(namespace, target.service_ref, target.address, unready=True)
+            server = await self._destination(namespace, target, unready=True)
         return Located(
             servers=_places(server),
             server_name=target.tls.server_name or server.name,
             poolers=await self.poolers(namespace, pooler) if pooler is not None else (),
-            hooks=_places(await self._destination(namespace, hook)) if hook is not None else (),
+            hooks=_places(await self._destination(namespace, SocketTarget(service_ref=hook)))
+            if hook is not None
+            else (),
         )
 
     async def server(self, namespace: str, target: DatabaseTarget) -> Destination:
@@ -54,7 +55,7 @@ class DatabaseLocator:
             SpecError: it does not exist, or is not allowed.
             Unavailable: its name cannot be resolved now.
         """
-        return await self._destination(namespace, target.service_ref, target.address)
+        return await self._destination(namespace, target)
 
     async def poolers(self, namespace: str, pooler: Pooler) -> tuple[Place, ...]:
         """Every replica of the pooler.
@@ -64,7 +65,10 @@ class DatabaseLocator:
         """
         if pooler.pod_selector is not None:
             return self._selected(namespace, pooler.pod_selector)
-        return _places(await self._destination(namespace, pooler.service_ref))
+        return await self._pods_behind(namespace, pooler.service_ref)
+
+    async def _pods_behind(self, namespace: str, service: ServiceRef | None) -> tuple[Place, ...]:
+        return _places(await self._destination(namespace, SocketTarget(service_ref=service)))
 
     def _selected(self, namespace: str, wanted: PoolerPods) -> tuple[Place, ...]:
         found = []
@@ -78,10 +82,7 @@ class DatabaseLocator:
                 found.append(Place(host=pod.ips[0], port=wanted.port, pod=pod.meta.key.name))
         return tuple(found[:MAX_PLACES])
 
-    async def _destination(
-        self, namespace: str, reference: ServiceRef | None, address: str | None = None, *, unready: bool = False
-    ) -> Destination:
-        target = TcpTarget(service_ref=reference, address=address)
+    async def _destination(self, namespace: str, target: SocketTarget, *, unready: bool = False) -> Destination:
         try:
             destination = await self._resolver.resolve_tcp(namespace, target, unready=unready)
         except OSError as error:

@@ -12,7 +12,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from ultra_recovery.adapters.http.address import Address, Policy, forms
-from ultra_recovery.apis.circuit_breaker import ServiceRef, TcpTarget
+from ultra_recovery.apis.endpoint import ServiceRef, SocketTarget
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.errors import SpecError
 from ultra_recovery.core.objects import Endpoint, Key, Kind, Pod, Service
@@ -114,7 +114,7 @@ class Resolver:
             raise SpecError(Reason.INVALID_SPEC, f"{field}: set serviceRef or url")
         return await self._url(target.url, f"{field}.url")
 
-    async def resolve_tcp(self, namespace: str, target: TcpTarget, *, unready: bool = False) -> Destination:
+    async def resolve_tcp(self, namespace: str, target: SocketTarget, *, unready: bool = False) -> Destination:
         """The destination of a target that is reached by a connection alone.
 
         Args:
