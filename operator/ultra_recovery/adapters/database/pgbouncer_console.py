@@ -8,10 +8,9 @@ from ultra_recovery.adapters.database.access import Access
 from ultra_recovery.adapters.database.line import Line
 from ultra_recovery.core.database_fault import DatabaseFault, FaultKind
 from ultra_recovery.core.database_request import Place
-from ultra_recovery.core.pooler_figures import PoolerDatabase, PoolerServer
+from ultra_recovery.core.pooler_figures import CONSOLE, PoolerDatabase, PoolerServer, databases_of, number_of
 from ultra_recovery.job_ports import PoolerConsole, Role
 
-CONSOLE = "pgbouncer"
 _ADMIN_NEEDED = "the console's user may only look: it must be one of PgBouncer's admin_users"
 _SETTINGS = frozenset({"default_pool_size", "server_login_retry"})
 """What may be set at all."""
@@ -45,22 +44,7 @@ class PgBouncerConsole:
     async def databases(self) -> Mapping[str, PoolerDatabase]:
         """All databases but the console."""
         pools = await self._line.ask("SHOW POOLS")
-        found = {}
-        for row in await self._line.ask("SHOW DATABASES"):
-            name = str(row["name"])
-            if name == CONSOLE:
-                continue
-            own = [pool for pool in pools if pool["database"] == name]
-            found[name] = PoolerDatabase(
-                size=_number(row["pool_size"]),
-                pools=len(own),
-                paused=_number(row["paused"]) > 0,
-                active=_sum(own, "sv_active"),
-                idle=_sum(own, "sv_idle") + _sum(own, "sv_used"),
-                waiting=_sum(own, "cl_waiting"),
-                longest_wait=max((_number(pool["maxwait"]) for pool in own), default=0),
-            )
-        return found
+        return databases_of(pools, await self._line.ask("SHOW DATABASES"))
 
     async def servers(self, name: str) -> Sequence[PoolerServer]:
         """Connections to the server, each with the address of the client that uses it."""
@@ -71,8 +55,8 @@ class PgBouncerConsole:
             clients = {str(row["ptr"]): str(row["addr"]) for row in await self._line.ask("SHOW CLIENTS")}
         return [
             PoolerServer(
-                pid=_number(row["remote_pid"]),
-                close_needed=_number(row["close_needed"]) > 0,
+                pid=number_of(row["remote_pid"]),
+                close_needed=number_of(row["close_needed"]) > 0,
                 client=clients.get(str(row["link"]), ""),
             )
             for row in rows
@@ -107,12 +91,3 @@ class PgBouncerConsole:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _sum(rows: Sequence[Mapping[str, object]], column: str) -> int:
-    return sum(_number(row.get(column)) for row in rows)
-
-
-def _number(value: object) -> int:
-    text = str(value)
-    return int(text) if text.isdecimal() else 0

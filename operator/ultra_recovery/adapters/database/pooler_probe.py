@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ultra_recovery.adapters.database.access import Access, ServerFault
 from ultra_recovery.adapters.database.libpq import Connection, login
@@ -12,9 +12,7 @@ from ultra_recovery.adapters.database.logins import Login
 from ultra_recovery.apis.database import PoolerFigures
 from ultra_recovery.core.database_errors import FaultClass
 from ultra_recovery.core.database_request import Place
-
-CONSOLE = "pgbouncer"
-"""Name of the database that is the console."""
+from ultra_recovery.core.pooler_figures import CONSOLE, PoolerDatabase, databases_of, number_of
 
 
 class ConsoleRefused(Exception):  # noqa: N818 - what the console did
@@ -23,15 +21,10 @@ class ConsoleRefused(Exception):  # noqa: N818 - what the console did
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """What one replica says of the database."""
+    """What one replica says of the database, and how long it remembers a failed login, in seconds."""
 
-    active: int
-    idle: int
-    waiting: int
-    longest_wait: int
-    pool_size: int
+    database: PoolerDatabase
     login_retry: int
-    paused: bool
 
 
 async def look_at_poolers(places: Sequence[Place], user: Login, database: str, within: float) -> PoolerFigures:
@@ -44,16 +37,17 @@ async def look_at_poolers(places: Sequence[Place], user: Login, database: str, w
     if any(isinstance(item, ServerFault) and item.row.kind is FaultClass.REFUSED for item in found):
         raise ConsoleRefused
     replicas = [item for item in found if isinstance(item, Replica)]
+    own = [item.database for item in replicas]
     return PoolerFigures(
         replicas=len(replicas),
         unreachable=len(places) - len(replicas),
-        active=sum(item.active for item in replicas),
-        idle=sum(item.idle for item in replicas),
-        waiting=sum(item.waiting for item in replicas),
-        longest_wait_seconds=max((item.longest_wait for item in replicas), default=0),
-        pool_size=max((item.pool_size for item in replicas), default=0),
+        active=sum(item.active for item in own),
+        idle=sum(item.idle for item in own),
+        waiting=sum(item.waiting for item in own),
+        longest_wait_seconds=max((int(item.longest_wait) for item in own), default=0),
+        pool_size=max((item.size for item in own), default=0),
         login_retry_seconds=max((item.login_retry for item in replicas), default=0),
-        paused=any(item.paused for item in replicas),
+        paused=any(item.paused for item in own),
     )
 
 
@@ -63,28 +57,11 @@ async def _look(place: Place, user: Login, database: str, within: float) -> Repl
             pools = await _show(connection, "SHOW POOLS")
             databases = await _show(connection, "SHOW DATABASES")
             config = {str(row["key"]): row["value"] for row in await _show(connection, "SHOW CONFIG")}
-    pools = [row for row in pools if row["database"] == database]
-    own: Mapping[str, object] = next((row for row in databases if row["name"] == database), {})
-    return Replica(
-        active=_sum(pools, "sv_active"),
-        idle=_sum(pools, "sv_idle") + _sum(pools, "sv_used"),
-        waiting=_sum(pools, "cl_waiting"),
-        longest_wait=max((_number(row.get("maxwait")) for row in pools), default=0),
-        pool_size=_number(own.get("pool_size")) or _number(config.get("default_pool_size")),
-        login_retry=_number(config.get("server_login_retry")),
-        paused=_number(own.get("paused")) > 0,
-    )
+    size = number_of(config.get("default_pool_size"))
+    known = databases_of(pools, databases).get(database, PoolerDatabase(size, pools=0))
+    return Replica(replace(known, size=known.size or size), number_of(config.get("server_login_retry")))
 
 
 async def _show(connection: Connection, command: str) -> list[dict[str, object]]:
     cursor = await connection.execute(command.encode())
     return await cursor.fetchall()
-
-
-def _sum(rows: Sequence[Mapping[str, object]], column: str) -> int:
-    return sum(_number(row.get(column)) for row in rows)
-
-
-def _number(value: object) -> int:
-    text = str(value)
-    return int(text) if text.isdecimal() else 0
