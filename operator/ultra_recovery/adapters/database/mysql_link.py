@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,8 +11,17 @@ from typing import Any, TypeVar
 import pymysql
 from pymysql.cursors import DictCursor
 
-from ultra_recovery.adapters.database.access import APPLICATION_NAME, Access
-from ultra_recovery.adapters.database.encryption import unverified, verified
+from ultra_recovery.adapters.database.access import Access
+from ultra_recovery.adapters.database.mysql_login import (
+    BAD_TLS,
+    LOST,
+    NONSENSE,
+    Wire,
+    encryption_of,
+    is_about_tls,
+    network_error,
+    number_of,
+)
 from ultra_recovery.core.database_errors import FaultClass, fault_of_mysql
 from ultra_recovery.core.database_fault import DatabaseFault, FaultKind
 
@@ -46,8 +52,7 @@ class MysqlLink:
         self._access = access
         self._threads = ThreadPoolExecutor(1, "mysql")
         self._connection: pymysql.Connection[Any] | None = None
-        self._line: socket.socket | None = None
-        self._over = False
+        self._wire = Wire(access)
 
     async def open(self, within: float) -> None:
         """Log in.
@@ -63,13 +68,13 @@ class MysqlLink:
         Raises:
             DatabaseFault: it was refused, not answered in time, or the connection was lost.
         """
-        if self._over:
+        if self._wire.over:
             raise DatabaseFault(FaultKind.LOST, "the connection was lost before")
         return await self._call(lambda: self._execute(statement, arguments), within, FaultKind.LOST)
 
     async def close(self) -> None:
         """End it at once; whatever its thread waits for ends with it."""
-        self._cut()
+        self._wire.cut()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _call(self, work: Callable[[], _T], within: float, lost: FaultKind) -> _T:
@@ -77,50 +82,24 @@ class MysqlLink:
             async with asyncio.timeout(within):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except TimeoutError:
-            reached = self._line is not None
-            self._cut()
+            reached = self._wire.reached
+            self._wire.cut()
             kind = FaultKind.FROZEN if reached else FaultKind.UNREACHABLE
             raise DatabaseFault(kind, f"no answer within {within:.0f} s") from None
         except asyncio.CancelledError:
-            self._cut()
+            self._wire.cut()
             raise
         except pymysql.MySQLError as error:
             raise self._fault(error, lost) from None
         except OSError as error:
-            self._cut()
+            self._wire.cut()
             raise _network(error, lost) from None
         except Exception:  # noqa: BLE001 - a server that answers nonsense makes the library raise anything
-            self._cut()
-            raise DatabaseFault(FaultKind.REFUSED, "the server does not speak MySQL as it should") from None
+            self._wire.cut()
+            raise DatabaseFault(FaultKind.REFUSED, NONSENSE) from None
 
     def _connect(self, within: float) -> None:
-        plain = socket.create_connection((self._access.host, self._access.port), within)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A second handle of the same connection: TLS takes the first one over.
-        self._line = plain.dup()
-        if self._over:
-            self._cut()
-        access = self._access
-        connection: pymysql.Connection[Any] = pymysql.Connection(
-            # The connection is there already: the name is only what a certificate must carry.
-            host=access.server_name or access.host,
-            user=access.user,
-            # Text would be sent as Latin-1.
-            password=access.password.encode(),
-            database=access.database or None,
-            ssl=_encryption(access),
-            ssl_disabled=access.tls.mode == "Disable",
-            charset="utf8mb4",
-            autocommit=True,
-            program_name=APPLICATION_NAME,
-            defer_connect=True,
-        )
-        try:
-            connection.connect(plain)
-        except BaseException:
-            plain.close()
-            raise
-        self._connection = connection
+        self._connection = self._wire.log_in(encryption_of(self._access), within)
 
     def _execute(self, statement: str, arguments: object) -> Result:
         if self._connection is None:
@@ -132,38 +111,21 @@ class MysqlLink:
                 pass
             return Result(rows, int(changed))
 
-    def _cut(self) -> None:
-        self._over = True
-        line, self._line = self._line, None
-        if line is not None:
-            with contextlib.suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-            line.close()
-
     def _fault(self, error: pymysql.MySQLError, lost: FaultKind) -> DatabaseFault:
         """What an error of the library means; it wraps those of the network."""
-        cause = getattr(error, "original_exception", None)
-        if isinstance(cause, OSError):
-            self._cut()
+        cause = network_error(error)
+        if cause is not None:
+            self._wire.cut()
             return _network(cause, lost)
-        number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-        row = fault_of_mysql(number, str(error.args[1]) if len(error.args) > 1 else "")
+        number, words = number_of(error)
+        row = fault_of_mysql(number, words)
         kind = _KINDS.get(row.kind, lost)
         if kind is lost:
-            self._cut()
+            self._wire.cut()
         if number in _RIGHTS or (number in {1044, 1049} and lost is FaultKind.LOST):
             kind = FaultKind.RIGHTS
         return DatabaseFault(kind, row.sentence, str(number) if number else "")
 
 
-def _encryption(access: Access) -> ssl.SSLContext | None:
-    mode = access.tls.mode
-    if mode == "VerifyFull":
-        return verified(access.authority or "")
-    return unverified() if mode == "Require" else None
-
-
 def _network(error: OSError, lost: FaultKind) -> DatabaseFault:
-    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
-        return DatabaseFault(FaultKind.CREDENTIALS, "TLS with the server failed: its certificate or the protocol")
-    return DatabaseFault(lost, "connection refused, lost or not reachable")
+    return DatabaseFault(FaultKind.CREDENTIALS, BAD_TLS) if is_about_tls(error) else DatabaseFault(lost, LOST)

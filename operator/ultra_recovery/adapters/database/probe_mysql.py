@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,17 +15,26 @@ from typing import Any
 import pymysql
 from pymysql.cursors import DictCursor
 
-from ultra_recovery.adapters.database.access import APPLICATION_NAME, Access, Seen, ServerFault
-from ultra_recovery.adapters.database.encryption import unverified, verified
+from ultra_recovery.adapters.database.access import Access, Seen, ServerFault
+from ultra_recovery.adapters.database.mysql_login import (
+    BAD_TLS,
+    LOST,
+    NONSENSE,
+    Wire,
+    encryption_of,
+    is_about_tls,
+    network_error,
+    number_of,
+)
 from ultra_recovery.apis.database import PoolFigures
 from ultra_recovery.core.database_errors import FaultClass, Row, fault_of_mysql
 from ultra_recovery.ports import Clock
 
 THREADS = 64
 """Servers that are looked at at once; the others wait, within their own time."""
-_UNREACHABLE = Row("", FaultClass.RETRYABLE, "connection refused, lost or not reachable")
-_BAD_TLS = Row("", FaultClass.ENCRYPTION, "TLS with the server failed: its certificate or the protocol")
-_NONSENSE = Row("", FaultClass.OTHER, "the server does not speak MySQL as it should")
+_UNREACHABLE = Row("", FaultClass.RETRYABLE, LOST)
+_BAD_TLS = Row("", FaultClass.ENCRYPTION, BAD_TLS)
+_NONSENSE = Row("", FaultClass.OTHER, NONSENSE)
 _NO_RIGHT = frozenset({1227, 1142})
 
 _SERVER = """
@@ -66,7 +74,7 @@ class MysqlLooker:
             TimeoutError: it did not answer in time.
             SpecError: the certificate to check it by cannot be read.
         """
-        look = _Look(access, within, self._clock, _encryption(access))
+        look = _Look(access, within, self._clock, encryption_of(access))
         try:
             async with asyncio.timeout(within):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, look.run)
@@ -92,54 +100,19 @@ class _Look:
         self._within = within
         self._clock = clock
         self._encryption = encryption
-        self._over = False
-        self._line: socket.socket | None = None
+        self._wire = Wire(access)
 
     def cut(self) -> None:
         """End the connection, whatever the thread waits for."""
-        self._over = True
-        line, self._line = self._line, None
-        if line is not None:
-            with contextlib.suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-            line.close()
+        self._wire.cut()
 
     def run(self) -> Seen:
         """Connect, ask, leave."""
-        if self._over:
+        if self._wire.over:
             raise TimeoutError
-        access = self._access
-        plain = socket.create_connection((access.host, access.port), self._within)
-        # A second handle of the same connection: TLS takes the first one over.
-        self._line = plain.dup()
-        if self._over:
-            self.cut()
-        with contextlib.closing(self._login(plain)) as connection, connection.cursor(DictCursor) as cursor:
+        login = self._wire.log_in(self._encryption, self._within, self._within)
+        with contextlib.closing(login) as connection, connection.cursor(DictCursor) as cursor:
             return self._ask(cursor)
-
-    def _login(self, plain: socket.socket) -> pymysql.Connection[Any]:
-        access = self._access
-        connection: pymysql.Connection[Any] = pymysql.Connection(
-            # The connection is there already: the name is only what a certificate must carry.
-            host=access.server_name or access.host,
-            user=access.user,
-            # Text would be sent as Latin-1.
-            password=access.password.encode(),
-            database=access.database,
-            read_timeout=self._within,
-            write_timeout=self._within,
-            ssl=self._encryption,
-            ssl_disabled=access.tls.mode == "Disable",
-            autocommit=True,
-            program_name=APPLICATION_NAME,
-            defer_connect=True,
-        )
-        try:
-            connection.connect(plain)
-        except BaseException:
-            plain.close()
-            raise
-        return connection
 
     def _ask(self, cursor: DictCursor) -> Seen:
         # InnoDB tells times in the zone of the machine, whatever the server's own zone is.
@@ -192,23 +165,14 @@ def _number(value: object) -> int:
         return 0
 
 
-def _encryption(access: Access) -> ssl.SSLContext | None:
-    mode = access.tls.mode
-    if mode == "VerifyFull":
-        return verified(access.authority or "")
-    return unverified() if mode == "Require" else None
-
-
 def _of_server(error: pymysql.MySQLError) -> Row:
     """What an error of the library means; it wraps those of the network."""
-    cause = getattr(error, "original_exception", None)
-    if isinstance(cause, OSError):
+    cause = network_error(error)
+    if cause is not None:
         return _of_network(cause)
-    number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    return fault_of_mysql(number, str(error.args[1]) if len(error.args) > 1 else "") if number else _NONSENSE
+    number, words = number_of(error)
+    return fault_of_mysql(number, words) if number else _NONSENSE
 
 
 def _of_network(error: OSError) -> Row:
-    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
-        return _BAD_TLS
-    return _UNREACHABLE
+    return _BAD_TLS if is_about_tls(error) else _UNREACHABLE
