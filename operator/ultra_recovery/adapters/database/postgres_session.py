@@ -9,6 +9,7 @@ from typing import Any
 from ultra_recovery.adapters.database import postgres_sql as sql
 from ultra_recovery.adapters.database.access import Access
 from ultra_recovery.adapters.database.line import Line
+from ultra_recovery.adapters.database.postgres_figures import figures_of
 from ultra_recovery.apis.database import PoolFigures
 from ultra_recovery.core.database_fault import DatabaseFault, FaultKind
 from ultra_recovery.core.database_request import Place
@@ -86,18 +87,8 @@ class PostgresSession:
         """The connections of the server now."""
         values = {"user": user, "database": database}
         row, limits = await self._row(sql.FIGURES, values), await self.limits(user, database)
-        return PoolFigures(
-            at=at,
-            limit=max(limits[0].most, 0),
-            used=row["used"],
-            free=min(limit.most - limit.used for limit in limits),
-            idle_in_transaction=row["idle_in_transaction"],
-            oldest_idle_seconds=_whole(row["oldest_idle"]),
-            longest_transaction_seconds=_whole(row["transaction"]),
-            longest_query_seconds=_whole(row["query"]),
-            blocked=row["blocked"],
-            blind=row["blind"],
-        )
+        free = min(limit.most - limit.used for limit in limits)
+        return figures_of(row, at, limit=limits[0].most, used=row["used"], free=free)
 
     async def limits(self, user: str, database: str) -> Sequence[Limit]:
         """The limits of the server, the role and the database."""
@@ -193,7 +184,3 @@ def _session(row: Mapping[str, Any]) -> ServerSession:
 
 def _exact(value: datetime | None) -> str:
     return value.isoformat() if value is not None else ""
-
-
-def _whole(value: float | None) -> int:
-    return max(int(value or 0), 0)

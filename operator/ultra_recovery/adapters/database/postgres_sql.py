@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-WRITABLE = """
-SELECT NOT (pg_is_in_recovery() OR (current_setting('transaction_read_only') = 'on' AND NOT EXISTS (
-         SELECT FROM pg_catalog.pg_settings
-         WHERE name = 'default_transaction_read_only' AND source IN ('user', 'database user')))) AS writable
-"""
+from ultra_recovery.adapters.database.postgres_figures import ACTIVITY, BLIND, READ_ONLY, SERVER_LIMIT, TIMES
+
+WRITABLE = f"SELECT NOT {READ_ONLY} AS writable"
 
 SETTINGS = "SELECT set_config('statement_timeout', '4500', false), set_config('lock_timeout', '2000', false)"
 
@@ -24,30 +22,21 @@ SELECT r.rolsuper OR pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS 
 FROM pg_catalog.pg_roles r WHERE r.rolname = current_user
 """
 
-FIGURES = """
+FIGURES = f"""
 WITH seen AS MATERIALIZED (
-  SELECT a.datname = %(database)s::text AND (%(user)s::text = '' OR a.usename = %(user)s::text) AS ours,
-         a.state, a.wait_event_type, clock_timestamp() - a.state_change AS still,
-         clock_timestamp() - a.xact_start AS transaction, clock_timestamp() - a.query_start AS query
+  SELECT a.datname = %(database)s::text AND (%(user)s::text = '' OR a.usename = %(user)s::text) AS ours, {TIMES}
   FROM pg_catalog.pg_stat_activity a
   WHERE a.pid <> pg_backend_pid() AND a.backend_type = 'client backend')
-SELECT count(*) AS used,
-       count(*) FILTER (WHERE ours AND state LIKE 'idle in transaction%%') AS idle_in_transaction,
-       extract(epoch FROM max(still) FILTER (WHERE ours AND state LIKE 'idle in transaction%%'))::float8 AS oldest_idle,
-       extract(epoch FROM max(transaction) FILTER (WHERE ours))::float8 AS transaction,
-       extract(epoch FROM max(query) FILTER (WHERE ours AND state = 'active'))::float8 AS query,
-       count(*) FILTER (WHERE ours AND wait_event_type = 'Lock') AS blocked,
-       NOT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS blind
+SELECT count(*) AS used, {BLIND} AS blind,
+       {ACTIVITY}
 FROM seen
 """
 
-LIMITS = """
+LIMITS = f"""
 WITH seen AS MATERIALIZED (
   SELECT a.datname, a.usename FROM pg_catalog.pg_stat_activity a
   WHERE a.pid <> pg_backend_pid() AND a.backend_type = 'client backend')
-SELECT 0 AS place, 'server' AS name, current_setting('max_connections')::int
-       - current_setting('superuser_reserved_connections')::int
-       - COALESCE(NULLIF(current_setting('reserved_connections', true), '')::int, 0) AS most,
+SELECT 0 AS place, 'server' AS name, {SERVER_LIMIT} AS most,
        (SELECT count(*) FROM seen) AS used
 UNION ALL
 SELECT 1, 'role ' || r.rolname, r.rolconnlimit, (SELECT count(*) FROM seen WHERE usename = r.rolname)
