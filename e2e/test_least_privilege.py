@@ -19,7 +19,6 @@ def test_no_request_of_ours_was_refused(operator: Kube):
 @pytest.mark.whole_run
 def test_every_right_that_is_granted_was_used(operator: Kube, request: pytest.FixtureRequest):
     del operator
-    if request.session.testsfailed:
-        pytest.skip("other tests failed: what they would have used is not known")
     unused = read_granted() - read_usage().used
-    assert sorted(unused) == []
+    # A test that failed may not have come to what it would have used.
+    assert sorted(unused) == [], f"{request.session.testsfailed} other tests failed: mend those first"

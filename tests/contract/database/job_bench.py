@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -62,7 +63,6 @@ class JobBench:
     server: Server
     folder: Path
     poolers: list[dict[str, Any]] = field(default_factory=list)
-    jobs: int = 0
 
     def __post_init__(self) -> None:
         for role, user in ROLES.items():
@@ -71,9 +71,9 @@ class JobBench:
             (self.folder / role / "password").write_text(user)
 
     def request(self, action: dict[str, Any], **more: Any) -> DatabaseRequest:
-        self.jobs += 1
         document = {
-            "id": f"orders-{os.getpid()}-{id(self)}-{self.jobs}",
+            # Its own for ever: what a Job of another test has begun on this server must not count as begun by this one.
+            "id": f"orders-{uuid.uuid4().hex}",
             "engine": "postgres",
             "namespace": "shop",
             "breaker": "orders-db",
