@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 
 from ultra_recovery import __version__
 from ultra_recovery.adapters import heap
@@ -39,6 +38,7 @@ from ultra_recovery.engine.table import Table
 from ultra_recovery.handlers.watch import Watch
 from ultra_recovery.ports import Reviewer, Sink
 from ultra_recovery.settings import Settings
+from ultra_recovery.stopping import told_to_stop
 from ultra_recovery.wiring_crds import await_crds
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ async def run_operator(settings: Settings) -> int:
 
 async def _serve(settings: Settings, connection: Connection, stack: contextlib.AsyncExitStack) -> int:
     clock, metrics = SystemClock(), MetricsSink()
-    drift, stop = ClockDrift(clock), _told_to_stop()
+    drift, stop = ClockDrift(clock), told_to_stop()
     leadership = Leadership(KubernetesLeases(connection, unfenced=True), clock, settings.namespace, settings.identity)
     connection.guard(leadership.check)
     table = Table()
@@ -122,15 +122,6 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     settling = asyncio.ensure_future(heap.settle(engine.synced))
     stack.callback(settling.cancel)
     return await _until_stopped(engine, events, messenger, leadership, stop)
-
-
-def _told_to_stop() -> asyncio.Event:
-    """Set by the signals that ask this process to end."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
 
 
 def _reviewer(settings: Settings, connection: Connection) -> Reviewer | None:

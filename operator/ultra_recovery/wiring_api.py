@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 
 import uvicorn
 
@@ -30,6 +29,7 @@ from ultra_recovery.rest.certificate import Certificate, CertificateError
 from ultra_recovery.rest.context import Services, request_id
 from ultra_recovery.rest.server import build_server
 from ultra_recovery.settings import ApiSettings
+from ultra_recovery.stopping import told_to_stop
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +90,7 @@ def _door(settings: ApiSettings, reviewer: Reviewer, clock: Clock) -> Door:
 
 async def _until_stopped(server: uvicorn.Server, services: Services, certificate: Certificate | None) -> int:
     """Serve until a signal, or until something ends that must not: then the process ends and is started anew."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     with contextlib.ExitStack() as stack:
         # Signals are ours: uvicorn would take them for itself.
         stack.callback(services.hub.close)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 from collections.abc import Awaitable, Callable, Sequence
 
 from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.ops_server import OpsServer
 from ultra_recovery.ports import Clock
+from ultra_recovery.stopping import told_to_stop, unheeded
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +44,9 @@ async def await_crds(missing: Callable[[], Awaitable[Sequence[str]]], clock: Clo
     metrics = MetricsSink()
     metrics.set_crds_outdated(True)
     server = OpsServer(host, port, metrics.render, ready_checks=[lambda: ("crds", False, " ".join(lacks))])
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-            stack.callback(loop.remove_signal_handler, number)
+        stop = told_to_stop()
+        stack.callback(unheeded)
         await server.start()
         stack.push_async_callback(server.stop)
         return await _wait(missing, lacks, clock, stop)

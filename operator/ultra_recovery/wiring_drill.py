@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import signal
 import sys
 
 from ultra_recovery.adapters.clock import SystemClock, SystemRandom
@@ -16,6 +15,7 @@ from ultra_recovery.core.errors import UltraError
 from ultra_recovery.drill.drill import Drill
 from ultra_recovery.drill.manifests import TARGET_PORT, Plan
 from ultra_recovery.settings import DrillSettings
+from ultra_recovery.stopping import on_stop
 
 
 async def run_drill(settings: DrillSettings) -> int:
@@ -56,15 +56,12 @@ def _plan(settings: DrillSettings) -> Plan:
 async def _unless_told_to_stop(drill: Drill) -> None:
     """Run the drill; a signal cancels it once, and then it clears away."""
     task = asyncio.ensure_future(drill.run())
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _cancel_once, task)
+    on_stop(_cancel_once, task)
     await task
 
 
 def _cancel_once(task: asyncio.Future[None]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, lambda: None)
+    on_stop(lambda: None)
     task.cancel()
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
 from pathlib import Path
 
 from ultra_recovery import __version__
@@ -21,6 +19,7 @@ from ultra_recovery.job_ports import Servers
 from ultra_recovery.jobs.runner import run, seconds_of
 from ultra_recovery.jobs.work import Work
 from ultra_recovery.ports import Clock
+from ultra_recovery.stopping import on_stop
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +53,7 @@ async def _carry_out(request: DatabaseRequest, secrets: Path) -> tuple[DatabaseA
         random=SystemRandom(),
         until=clock.boottime() + seconds_of(request),
     )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, work.stop.set)
+    on_stop(work.stop.set)
     log.info("begins", extra={"action": request.id, "part": request.part, "breaker": request.breaker})
     return await run(work)
 

@@ -80,6 +80,10 @@ class Row:
         return same and self.text in text.lower()
 
 
+UNREACHABLE = Row("", FaultClass.RETRYABLE, "connection refused, lost or not reachable")
+BAD_TLS = Row("", FaultClass.ENCRYPTION, "TLS with the server failed: its certificate or the protocol")
+"""Faults of the network, for which no server has a code."""
+
 _R, _E, _C, _W, _T = (
     FaultClass.RETRYABLE,
     FaultClass.EXHAUSTED,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 
 from aiohttp import web
+
+from ultra_recovery.stopping import told_to_stop
 
 
 def application() -> web.Application:
@@ -27,10 +28,7 @@ def application() -> web.Application:
 
 async def serve(port: int) -> int:
     """Serve until told to stop; the exit code."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     runner = web.AppRunner(application(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ultra_recovery.adapters.database.libpq import BAD_TLS, NO_TLS, UNREACHABLE, explain
+from ultra_recovery.adapters.database.libpq import NO_TLS, explain
 from ultra_recovery.adapters.database.logins import RefusedLogins
 from ultra_recovery.adapters.memory import FakeClock
-from ultra_recovery.core.database_errors import FaultClass, fault_of_postgres
+from ultra_recovery.core.database_errors import BAD_TLS, UNREACHABLE, FaultClass, fault_of_postgres
 
 pytestmark = pytest.mark.looptime
 

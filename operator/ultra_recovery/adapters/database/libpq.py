@@ -25,12 +25,10 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 
 from ultra_recovery.adapters.database.access import APPLICATION_NAME, Access, ServerFault
-from ultra_recovery.core.database_errors import FaultClass, Row, fault_of_postgres
+from ultra_recovery.core.database_errors import BAD_TLS, UNREACHABLE, FaultClass, Row, fault_of_postgres
 
 Connection = psycopg.AsyncConnection[DictRow]
-UNREACHABLE = Row("", FaultClass.RETRYABLE, "connection refused, lost or not reachable")
 NO_TLS = Row("", FaultClass.ENCRYPTION, "the server offers no TLS, and tls.mode demands it")
-BAD_TLS = Row("", FaultClass.ENCRYPTION, "TLS with the server failed: its certificate or the protocol")
 _MODES = {"Disable": "disable", "Prefer": "prefer", "Require": "require", "VerifyFull": "verify-full"}
 _STATE = re.compile(r":\s+((?=[A-Z]*\d)[0-9A-Z]{5}):\s")
 _PG_HBA = "28000"

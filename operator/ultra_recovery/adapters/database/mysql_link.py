@@ -13,14 +13,12 @@ from pymysql.cursors import DictCursor
 
 from ultra_recovery.adapters.database.access import Access
 from ultra_recovery.adapters.database.mysql_login import (
-    BAD_TLS,
-    LOST,
     NONSENSE,
     Wire,
     encryption_of,
-    is_about_tls,
     network_error,
     number_of,
+    row_of_network,
 )
 from ultra_recovery.core.database_errors import FaultClass, fault_of_mysql
 from ultra_recovery.core.database_fault import DatabaseFault, FaultKind
@@ -128,4 +126,5 @@ class MysqlLink:
 
 
 def _network(error: OSError, lost: FaultKind) -> DatabaseFault:
-    return DatabaseFault(FaultKind.CREDENTIALS, BAD_TLS) if is_about_tls(error) else DatabaseFault(lost, LOST)
+    row = row_of_network(error)
+    return DatabaseFault(_KINDS.get(row.kind, lost), row.sentence)

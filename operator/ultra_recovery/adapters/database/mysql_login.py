@@ -11,9 +11,8 @@ import pymysql
 
 from ultra_recovery.adapters.database.access import APPLICATION_NAME, Access
 from ultra_recovery.adapters.database.encryption import unverified, verified
+from ultra_recovery.core.database_errors import BAD_TLS, UNREACHABLE, Row
 
-LOST = "connection refused, lost or not reachable"
-BAD_TLS = "TLS with the server failed: its certificate or the protocol"
 NONSENSE = "the server does not speak MySQL as it should"
 
 
@@ -103,6 +102,7 @@ def number_of(error: pymysql.MySQLError) -> tuple[int, str]:
     return number, str(error.args[1]) if len(error.args) > 1 else ""
 
 
-def is_about_tls(error: OSError) -> bool:
-    """Whether the two sides did not agree on TLS; a connection that ends in the middle of it was lost."""
-    return isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError)
+def row_of_network(error: OSError) -> Row:
+    """What an error of the network means; a connection that ends in the middle of TLS was lost."""
+    is_tls = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError)
+    return BAD_TLS if is_tls else UNREACHABLE

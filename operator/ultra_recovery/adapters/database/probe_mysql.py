@@ -17,14 +17,12 @@ from pymysql.cursors import DictCursor
 
 from ultra_recovery.adapters.database.access import Access, Seen, ServerFault
 from ultra_recovery.adapters.database.mysql_login import (
-    BAD_TLS,
-    LOST,
     NONSENSE,
     Wire,
     encryption_of,
-    is_about_tls,
     network_error,
     number_of,
+    row_of_network,
 )
 from ultra_recovery.apis.database import PoolFigures
 from ultra_recovery.core.database_errors import FaultClass, Row, fault_of_mysql
@@ -32,8 +30,6 @@ from ultra_recovery.ports import Clock
 
 THREADS = 64
 """Servers that are looked at at once; the others wait, within their own time."""
-_UNREACHABLE = Row("", FaultClass.RETRYABLE, LOST)
-_BAD_TLS = Row("", FaultClass.ENCRYPTION, BAD_TLS)
 _NONSENSE = Row("", FaultClass.OTHER, NONSENSE)
 _NO_RIGHT = frozenset({1227, 1142})
 
@@ -83,7 +79,7 @@ class MysqlLooker:
         except pymysql.MySQLError as error:
             raise ServerFault(_of_server(error)) from None
         except OSError as error:
-            raise ServerFault(_of_network(error)) from None
+            raise ServerFault(row_of_network(error)) from None
         except ServerFault:
             raise
         except Exception:  # noqa: BLE001 - a server that answers nonsense makes the library raise anything
@@ -169,10 +165,6 @@ def _of_server(error: pymysql.MySQLError) -> Row:
     """What an error of the library means; it wraps those of the network."""
     cause = network_error(error)
     if cause is not None:
-        return _of_network(cause)
+        return row_of_network(cause)
     number, words = number_of(error)
     return fault_of_mysql(number, words) if number else _NONSENSE
-
-
-def _of_network(error: OSError) -> Row:
-    return _BAD_TLS if is_about_tls(error) else _UNREACHABLE
