@@ -17,11 +17,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ultra_recovery.adapters.clock import SystemClock, SystemRandom
+from benchmarks.twins import world_on
+from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.memory import MemoryApi, MemoryStore, ScriptedProber, Workloads
-from ultra_recovery.adapters.memory.caller import ScriptedCaller
-from ultra_recovery.adapters.memory.databases import MemoryDatabases
-from ultra_recovery.adapters.memory.messenger import MemoryMessenger
 from ultra_recovery.apis.circuit_breaker import BreakerState, CircuitBreakerSpec
 from ultra_recovery.apis.meta import API_VERSION
 from ultra_recovery.apis.reasons import Reason
@@ -29,7 +27,7 @@ from ultra_recovery.core.breaker import step
 from ultra_recovery.core.breaker_state import EVENT_OF, Happening, Snapshot, first_snapshot
 from ultra_recovery.core.objects import Kind, Run
 from ultra_recovery.core.probe import Outcome, ProbeResult
-from ultra_recovery.engine.assembly import World, build_engine
+from ultra_recovery.engine.assembly import build_engine
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.rails import ClusterLimits
 from ultra_recovery.engine.table import Table
@@ -80,19 +78,7 @@ async def operator(fill: Callable[[Scene], None], limits: ClusterLimits | None =
     scene = Scene(store, Workloads(store), prober, api, table)
     fill(scene)
     api.latency = LATENCY
-    world = World(
-        objects=api,
-        cluster=api,
-        leases=api,
-        jobs=api,
-        caller=ScriptedCaller(clock),
-        messenger=MemoryMessenger(),
-        databases=MemoryDatabases(),
-        prober=prober,
-        sinks=[],
-        clock=clock,
-        random=SystemRandom(),
-    )
+    world = world_on(api, prober, clock)
     engine = build_engine(table, world, Leadership(api, clock, "default", "bench"), limits or ClusterLimits())
     store.subscribe(lambda kind, document, deleted: engine.feed(kind, document, deleted=deleted))
     task = asyncio.ensure_future(engine.run())

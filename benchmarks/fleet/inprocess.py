@@ -24,18 +24,16 @@ from benchmarks.fleet.process import Child
 from benchmarks.fleet.sampling import Sampler
 from benchmarks.fleet.targets import ARRIVALS
 from benchmarks.fleet.world import PORTS, fleet_documents, paths
+from benchmarks.twins import world_on
 from ultra_recovery.adapters import heap
-from ultra_recovery.adapters.clock import SystemClock, SystemRandom
+from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.http.transport import Transport
 from ultra_recovery.adapters.memory import MemoryApi, MemoryStore
-from ultra_recovery.adapters.memory.caller import ScriptedCaller
-from ultra_recovery.adapters.memory.databases import MemoryDatabases
-from ultra_recovery.adapters.memory.messenger import MemoryMessenger
 from ultra_recovery.adapters.memory.secrets import MemorySecrets
 from ultra_recovery.adapters.metrics import MetricsSink
 from ultra_recovery.adapters.prober import build_prober
 from ultra_recovery.core.objects import Kind
-from ultra_recovery.engine.assembly import World, build_engine
+from ultra_recovery.engine.assembly import build_engine
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.rails import ClusterLimits
 from ultra_recovery.engine.table import Table
@@ -88,19 +86,7 @@ async def run(count: int, scheme: str, sampler: Sampler | None) -> None:
         store.add(kind, document)
     api, sinks = Listed(clock, store), [MetricsSink()]
     transport = Transport("benchmark")
-    world = World(
-        objects=api,
-        cluster=api,
-        leases=api,
-        jobs=api,
-        caller=ScriptedCaller(clock),
-        messenger=MemoryMessenger(),
-        databases=MemoryDatabases(),
-        prober=build_prober(table, Anywhere(), transport, MemorySecrets(), clock),
-        sinks=sinks,
-        clock=clock,
-        random=SystemRandom(),
-    )
+    world = world_on(api, build_prober(table, Anywhere(), transport, MemorySecrets(), clock), clock, sinks)
     engine = build_engine(table, world, Leadership(api, clock, "default", "bench"), ClusterLimits())
     store.subscribe(lambda kind, document, deleted: engine.feed(kind, document, deleted=deleted))
     await asyncio.to_thread(arrivals, scheme)

@@ -197,7 +197,6 @@ def mariadb(*options: str) -> Iterator[Server]:
             "--skip-name-resolve",
             f"--socket={folder}/socket",
             f"--pid-file={folder}/pid",
-            "--skip-name-resolve",
             "--max-connections=10",
             "--max-user-connections=100",
             "--innodb-buffer-pool-size=16M",

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
+from tests.unit.adapters.pretended import serving
 from tests.unit.adapters.test_kubernetes_connection import Server, kubeconfig
 from tests.unit.adapters.test_messenger import Post, message
 from ultra_recovery.adapters.kubernetes import connection as module
@@ -44,15 +44,9 @@ def right() -> Right:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     server = Server()
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", server.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield server
-    server.hold.set()
-    await runner.cleanup()
+    async with serving(server.handle) as server.url:
+        yield server
+        server.hold.set()
 
 
 @pytest.fixture

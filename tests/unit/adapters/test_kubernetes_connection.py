@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.contract.world import run
+from tests.unit.adapters.pretended import serving
 from ultra_recovery.adapters.kubernetes import connection as module
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
 from ultra_recovery.adapters.kubernetes.connection import Connection
@@ -43,15 +44,9 @@ class Server:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     server = Server()
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", server.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield server
-    server.hold.set()
-    await runner.cleanup()
+    async with serving(server.handle) as server.url:
+        yield server
+        server.hold.set()
 
 
 def kubeconfig(folder: Path, url: str, token: str = "one") -> str:
