@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.fleet.certificate import certificate
 from benchmarks.fleet.figures import Lateness
@@ -37,10 +36,11 @@ from ultra_recovery.engine.assembly import build_engine
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.rails import ClusterLimits
 from ultra_recovery.engine.table import Table
+from ultra_recovery.ports import Take
 
 ADDRESS, FIRST_PORT = "127.0.0.1", 23000
 INTERVAL, WINDOW = 30.0, 60.0
-_PAGE = 500
+_PAGE = 50
 
 
 class Anywhere:
@@ -62,13 +62,13 @@ class Anywhere:
 class Listed(MemoryApi):
     """Lists as a server sends them: pages of JSON, which are read one by one."""
 
-    async def list(self, kind: Kind) -> tuple[str, Sequence[Mapping[str, Any]]]:
+    async def list(self, kind: Kind, take: Take) -> str:
         version, items = self.store.version, [item for key, item in self.store.documents.items() if key.kind is kind]
-        found: list[Mapping[str, Any]] = []
         for begin in range(0, len(items), _PAGE):
             text = await asyncio.to_thread(json.dumps, items[begin : begin + _PAGE])
-            found += json.loads(text)
-        return version, found
+            for document in json.loads(text):
+                take(document)
+        return version
 
 
 def arrivals(scheme: str) -> dict[str, list[float]]:

@@ -31,6 +31,9 @@ async def build(connection: Connection, address: str, first_port: int, *, secure
     """Namespaces, Services, endpoints and pods that say they are at the targets' address. No kubelet runs them."""
     for number, space in enumerate(spaces()):
         await _create(connection, path("v1", "namespaces"), _document("v1", "Namespace", space, "", {}))
+        # A pod is refused until its namespace has one, and the controller that makes it takes its time.
+        account = _document("v1", "ServiceAccount", "default", space, {})
+        await _create(connection, path("v1", "serviceaccounts", space), account)
         for app in range(APPS):
             port = first_port + number * APPS + app
             for document in _app(space, f"app-{app}", address, port, secure=secure):

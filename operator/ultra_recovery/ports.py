@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -74,11 +74,21 @@ class Cluster(Protocol):
         """
 
 
+Take = Callable[[Mapping[str, Any]], None]
+"""Takes one object of a list, as a raw document, which is nobody else's."""
+
+
 class Objects(Protocol):
     """Our own objects and lists of all kinds."""
 
-    async def list(self, kind: Kind) -> tuple[str, Sequence[Mapping[str, Any]]]:
-        """All objects of a kind as raw documents and the resourceVersion of the list; may be served from a cache."""
+    async def list(self, kind: Kind, take: Take) -> str:
+        """Pass all objects of a kind to `take`, one after the other, and return the resourceVersion of the list.
+
+        It may be served from a cache. Others have their turn in between: what changes meanwhile is newer.
+
+        Raises:
+            ApiError: the list could not be read to its end; some objects may have been taken before.
+        """
 
     async def read_object(self, key: Key) -> Mapping[str, Any]:
         """One object as it is now, never from a cache.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.world import World, breaker, run
+from tests.listing import listed
 from ultra_recovery.core.errors import AlreadyExists, Conflict, NotFound, Rejected
 from ultra_recovery.core.objects import Key, Kind
 
@@ -23,19 +24,19 @@ class ObjectsContract:
     async def test_a_list_shows_all_objects_of_the_kind_and_a_version(self, world: World):
         await world.add(Kind.BREAKER, breaker("one"))
         await world.add(Kind.BREAKER, breaker("two"))
-        version, documents = await world.objects.list(Kind.BREAKER)
+        version, documents = await listed(world.objects, Kind.BREAKER)
         mine = [item for item in documents if item["metadata"]["namespace"] == world.namespace]
         assert sorted(item["metadata"]["name"] for item in mine) == ["one", "two"]
         assert int(version) >= max(int(_version(item)) for item in mine)
 
     @pytest.mark.parametrize("kind", list(Kind), ids=str)
     async def test_every_kind_that_is_read_can_be_listed(self, world: World, kind: Kind):
-        version, _ = await world.objects.list(kind)
+        version, _ = await listed(world.objects, kind)
         assert version
 
     async def test_a_namespace_is_listed_with_its_annotations(self, world: World):
         await world.annotate(Key(Kind.NAMESPACE, "", world.namespace), "example.com/touched", "yes")
-        _, documents = await world.objects.list(Kind.NAMESPACE)
+        _, documents = await listed(world.objects, Kind.NAMESPACE)
         (mine,) = [item for item in documents if item["metadata"]["name"] == world.namespace]
         assert mine["metadata"]["annotations"]["example.com/touched"] == "yes"
 

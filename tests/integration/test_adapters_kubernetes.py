@@ -20,6 +20,7 @@ from tests.contract.objects_contract import ObjectsContract
 from tests.contract.reports_contract import ReportsContract
 from tests.contract.reviews_contract import ReviewsContract
 from tests.contract.world import World, breaker, run
+from tests.listing import listed
 from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
 from ultra_recovery.adapters.kubernetes.connection import MERGE_PATCH, Connection
@@ -117,7 +118,7 @@ class KubernetesWorld:
             await self.connection.request("POST", where, body=document)
 
     async def let_pods_go(self) -> None:
-        _, pods = await KubernetesObjects(self.connection, [self.namespace]).list(Kind.POD)
+        _, pods = await listed(KubernetesObjects(self.connection, [self.namespace]), Kind.POD)
         for pod in pods:
             where = path_of(Kind.POD, self.namespace, pod["metadata"]["name"])
             body = {"metadata": {"finalizers": None}}
@@ -156,21 +157,21 @@ class TestObjectsInKubernetes(ObjectsContract):
     async def test_only_the_named_namespaces_are_listed(self, world: KubernetesWorld):
         await world.add(Kind.RUN, run())
         await world.add(Kind.BREAKER, breaker())
-        _, elsewhere = await KubernetesObjects(world.connection, ["default"]).list(Kind.BREAKER)
+        _, elsewhere = await listed(KubernetesObjects(world.connection, ["default"]), Kind.BREAKER)
         assert world.namespace not in {item["metadata"]["namespace"] for item in elsewhere}
-        _, both = await KubernetesObjects(world.connection, ["default", world.namespace]).list(Kind.BREAKER)
+        _, both = await listed(KubernetesObjects(world.connection, ["default", world.namespace]), Kind.BREAKER)
         assert [item["metadata"]["name"] for item in both if item["metadata"]["namespace"] == world.namespace] == [
             "orders"
         ]
 
     async def test_named_namespaces_are_read_one_by_one_and_a_missing_one_is_left_out(self, world: KubernetesWorld):
         objects = KubernetesObjects(world.connection, [world.namespace, "there-is-none"])
-        version, documents = await objects.list(Kind.NAMESPACE)
+        version, documents = await listed(objects, Kind.NAMESPACE)
         assert [item["metadata"]["name"] for item in documents] == [world.namespace]
         assert int(version) >= int(documents[0]["metadata"]["resourceVersion"])
 
     async def test_items_of_built_in_kinds_say_what_they_are(self, world: KubernetesWorld):
-        _, services = await world.objects.list(Kind.SERVICE)
+        _, services = await listed(world.objects, Kind.SERVICE)
         assert {(item["apiVersion"], item["kind"]) for item in services} == {("v1", "Service")}
 
 

@@ -22,7 +22,7 @@ from ultra_recovery.engine.record import Recorder
 from ultra_recovery.engine.retention import Retention
 from ultra_recovery.engine.runs import Runs
 from ultra_recovery.engine.standing import StandingReader
-from ultra_recovery.engine.table import Table
+from ultra_recovery.engine.table import Table, level
 from ultra_recovery.ports import Clock, Objects
 
 log = logging.getLogger(__name__)
@@ -107,10 +107,7 @@ class Engine:
 
     async def resync(self) -> None:
         """List every kind and make the table level with it."""
-        for kind in Kind:
-            version, documents = await self._objects.list(kind)
-            for _ in self._table.replacing(kind, version, documents):
-                await self._clock.sleep(0)
+        await level(self._table, self._objects, Kind)
         self._synced_at = self._clock.boottime()
         self.synced.set()
 

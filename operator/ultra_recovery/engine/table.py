@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ultra_recovery.core.objects import AnyObject, EndpointSlice, Key, Kind
 from ultra_recovery.core.parsing import parse
+from ultra_recovery.ports import Objects
 
 Listener = Callable[[Key, AnyObject | None], None]
 _MAX_TOMBSTONES = 10_000
-_STEP = 100
-"""Objects of a list between two turns for others: a list of ten thousand must not hold up probes."""
 
 
 def _number(version: str) -> int:
@@ -73,20 +73,8 @@ class Table:
             self._index(known, item)
             self._tell(key, item)
 
-    def replace(self, kind: Kind, version: str, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Take a whole list of a kind, made at `version`."""
-        for _ in self.replacing(kind, version, documents):
-            continue
-
-    def replacing(self, kind: Kind, version: str, documents: Sequence[Mapping[str, Any]]) -> Iterator[None]:
-        """The same in steps. What changes between them is newer than the list, and stays."""
-        present = set()
-        for number, document in enumerate(documents, 1):
-            meta = document["metadata"]
-            present.add((meta.get("namespace", ""), meta["name"]))
-            self.apply(kind, document)
-            if number % _STEP == 0:
-                yield
+    def keep(self, kind: Kind, present: AbstractSet[tuple[str, str]], version: str) -> None:
+        """Remove what a list that was made at `version` does not show: all but these namespaces and names."""
         for item in self.select(kind):
             key = item.meta.key
             if (key.namespace, key.name) not in present and _number(item.meta.version) <= _number(version):
@@ -114,3 +102,33 @@ class Table:
     def _tell(self, key: Key, item: AnyObject | None) -> None:
         for listener in self._listeners:
             listener(key, item)
+
+
+class Levelling:
+    """A list on its way into the table, object by object. What changes meanwhile is newer than the list, and stays."""
+
+    def __init__(self, table: Table, kind: Kind) -> None:
+        self._table = table
+        self._kind = kind
+        self._present = set[tuple[str, str]]()
+
+    def take(self, document: Mapping[str, Any]) -> None:
+        """Take one object of the list."""
+        meta = document["metadata"]
+        self._present.add((meta.get("namespace", ""), meta["name"]))
+        self._table.apply(self._kind, document)
+
+    def finish(self, version: str) -> None:
+        """The list was made at `version`, and everything in it was taken: what it does not show is gone."""
+        self._table.keep(self._kind, self._present, version)
+
+
+async def level(table: Table, objects: Objects, kinds: Iterable[Kind]) -> None:
+    """List these kinds and make the table level with them.
+
+    Raises:
+        ApiError: a list failed. Nothing is removed that it might have shown.
+    """
+    for kind in kinds:
+        levelling = Levelling(table, kind)
+        levelling.finish(await objects.list(kind, levelling.take))

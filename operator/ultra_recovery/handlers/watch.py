@@ -50,7 +50,7 @@ def build_settings() -> kopf.OperatorSettings:
     settings.networking.connect_timeout = 5
     settings.networking.error_backoffs = (0.5, 1, 2, 3, 5)
     settings.queueing.error_delays = (1, 2, 3, 5)
-    settings.queueing.idle_timeout = 5
+    settings.queueing.idle_timeout = 0.1
     settings.execution.default_backoff = 5
     settings.persistence.finalizer = f"{GROUP}/finalizer"
     return settings

@@ -12,7 +12,7 @@ from typing import Any
 from ultra_recovery.apis.run_status import RunPhase
 from ultra_recovery.core.errors import ApiError
 from ultra_recovery.core.objects import AnyObject, Breaker, Key, Kind, Policy, Run, Workload
-from ultra_recovery.engine.table import Listener, Table
+from ultra_recovery.engine.table import Listener, Table, level
 from ultra_recovery.ports import Clock, Objects
 
 log = logging.getLogger(__name__)
@@ -170,8 +170,7 @@ class Cache:
             ApiError: a list failed.
         """
         for kind in kinds or self._kinds:
-            version, documents = await self._objects.list(kind)
-            self.table.replace(kind, version, documents)
+            await level(self.table, self._objects, [kind])
             self._heard_at = self._clock.boottime()
         self._failed = False
         self.synced.set()

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.contract.world import run
+from tests.listing import listed
 from tests.unit.adapters.pretended import serving
 from ultra_recovery.adapters.kubernetes import connection as module
 from ultra_recovery.adapters.kubernetes.cluster import KubernetesCluster
@@ -175,7 +176,7 @@ async def test_lists_come_from_the_cache_and_follow_pages(server: Server, connec
         return web.json_response({"metadata": meta, "items": [{"metadata": {"name": "a" if first else "b"}}]})
 
     server.answer = answer
-    version, found = await KubernetesObjects(connection).list(Kind.POD)
+    version, found = await listed(KubernetesObjects(connection), Kind.POD)
     assert (version, [item["metadata"]["name"] for item in found]) == ("7", ["a", "b"])
     assert {item["kind"] for item in found} == {"Pod"}
     assert server.asked[0][2] == {"limit": "500", "resourceVersion": "0"}
@@ -185,7 +186,7 @@ async def test_lists_come_from_the_cache_and_follow_pages(server: Server, connec
 async def test_the_version_of_several_lists_is_the_lowest_as_a_number(server: Server, connection: Connection):
     versions = {"/api/v1/namespaces/a/pods": "10", "/api/v1/namespaces/b/pods": "9"}
     server.answer = lambda request: web.json_response({"metadata": {"resourceVersion": versions[request.path]}})
-    assert await KubernetesObjects(connection, ["a", "b"]).list(Kind.POD) == ("9", [])
+    assert await listed(KubernetesObjects(connection, ["a", "b"]), Kind.POD) == ("9", [])
 
 
 async def test_a_status_is_sent_as_its_difference_under_its_version(server: Server, connection: Connection):

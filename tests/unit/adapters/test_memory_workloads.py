@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.contract.world import breaker, run
+from tests.listing import listed
 from ultra_recovery.adapters.memory import CrashError, FakeClock, MemoryApi, Moment, Workloads
 from ultra_recovery.core.errors import Unavailable
 from ultra_recovery.core.health import pods_of
@@ -161,9 +162,9 @@ async def test_after_a_crash_nothing_works_until_a_new_process_starts(api: Memor
     with pytest.raises(CrashError):
         await api.create_run("shop", run("a-1-1"))
     with pytest.raises(CrashError):
-        await api.list(Kind.RUN)
+        await listed(api, Kind.RUN)
     api.faults.revive()
-    _, runs = await api.list(Kind.RUN)
+    _, runs = await listed(api, Kind.RUN)
     assert len(runs) == 1
     assert [item.result for item in api.requests] == ["CrashError", "CrashError", "ok"]
 
@@ -172,5 +173,5 @@ async def test_an_outage_of_one_client_leaves_others_alone(api: MemoryApi):
     other = MemoryApi(FakeClock(), api.store)
     api.faults.outage = True
     with pytest.raises(Unavailable):
-        await api.list(Kind.RUN)
-    await other.list(Kind.RUN)
+        await listed(api, Kind.RUN)
+    await listed(other, Kind.RUN)

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from ultra_recovery.adapters.memory import FakeClock, MemoryApi, MemoryStore
+from ultra_recovery.core.errors import Unavailable
 from ultra_recovery.core.objects import Key, Kind
-from ultra_recovery.engine.table import Table
+from ultra_recovery.engine.table import Levelling, Table, level
+from ultra_recovery.ports import Take
 
 
 def slice_of(service: str, name: str = "web-1", version: str = "5") -> dict[str, Any]:
     meta = {"namespace": "shop", "name": name, "resourceVersion": version, "uid": name}
     return {"metadata": {**meta, "labels": {"kubernetes.io/service-name": service}}, "addressType": "IPv4"}
+
+
+class Broken(MemoryApi):
+    """A server whose list ends after its first object."""
+
+    def __init__(self) -> None:
+        super().__init__(FakeClock(), MemoryStore(FakeClock()))
+
+    async def list(self, kind: Kind, take: Take) -> str:
+        take(slice_of("web", "web-2"))
+        raise Unavailable(f"the list of {kind} broke off")
 
 
 def names(table: Table, service: str) -> list[str]:
@@ -25,17 +41,26 @@ def test_the_slices_of_a_service_follow_every_change() -> None:
     table.apply(Kind.ENDPOINT_SLICE, slice_of("other", version="6"))
     assert (names(table, "web"), names(table, "other")) == (["web-2"], ["web-1"])
     table.apply(Kind.ENDPOINT_SLICE, slice_of("other", version="7"), deleted=True)
-    table.replace(Kind.ENDPOINT_SLICE, "9", [])
+    Levelling(table, Kind.ENDPOINT_SLICE).finish("9")
     assert (names(table, "web"), names(table, "other")) == ([], [])
 
 
 def test_an_object_that_is_made_while_a_list_is_taken_stays() -> None:
     table = Table()
     table.apply(Kind.ENDPOINT_SLICE, slice_of("web", "gone"))
-    steps = table.replacing(Kind.ENDPOINT_SLICE, "10", [slice_of("web", f"s-{number}") for number in range(150)])
-    next(steps)
+    levelling = Levelling(table, Kind.ENDPOINT_SLICE)
+    levelling.take(slice_of("web", "s-1"))
     table.apply(Kind.ENDPOINT_SLICE, slice_of("web", "fresh", version="11"))
-    assert list(steps) == []
+    levelling.take(slice_of("web", "s-2"))
+    levelling.finish("10")
     assert table.get(Key(Kind.ENDPOINT_SLICE, "shop", "fresh")) is not None
     assert table.get(Key(Kind.ENDPOINT_SLICE, "shop", "gone")) is None
-    assert table.count(Kind.ENDPOINT_SLICE) == 151
+    assert table.count(Kind.ENDPOINT_SLICE) == 3
+
+
+async def test_a_list_that_breaks_off_removes_nothing() -> None:
+    table = Table()
+    table.apply(Kind.ENDPOINT_SLICE, slice_of("web"))
+    with pytest.raises(Unavailable):
+        await level(table, Broken(), [Kind.ENDPOINT_SLICE])
+    assert names(table, "web") == ["web-1", "web-2"]

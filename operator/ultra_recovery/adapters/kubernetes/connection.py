@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -13,11 +13,12 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.client.rest import RESTResponse
 
 from ultra_recovery.adapters.fence import Fence, FencedRequest, fenced
 from ultra_recovery.adapters.kubernetes.credentials import Credentials, load
 from ultra_recovery.adapters.kubernetes.errors import translate
-from ultra_recovery.adapters.kubernetes.lists import read_list
+from ultra_recovery.adapters.kubernetes.lists import ListReader
 from ultra_recovery.core.errors import Unavailable
 
 FIELD_MANAGER = "ultra-recovery"
@@ -25,6 +26,8 @@ MERGE_PATCH = "application/merge-patch+json"
 _CONNECTIONS = 50
 _READ = aiohttp.ClientTimeout(total=15, sock_connect=5)
 _PROMPT = aiohttp.ClientTimeout(total=4, sock_connect=4)
+_LIST = aiohttp.ClientTimeout(total=45, sock_connect=5, sock_read=15)
+"""A list is taken while it arrives: what takes long then may be us."""
 
 
 class Connection:
@@ -118,15 +121,34 @@ class Connection:
         with translate():
             return _object(data)
 
-    async def request_list(self, path: str, query: Mapping[str, str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Get a list: its own fields, and its items, without who wrote which field of them.
+    async def request_list(
+        self, path: str, query: Mapping[str, str], take: Callable[[dict[str, Any]], None]
+    ) -> dict[str, Any]:
+        """Get a list: pass its items to `take`, without who wrote which field of them, and return its own fields.
 
         Raises:
-            ApiError: the request failed.
+            ApiError: the request failed; some items may have been taken before.
         """
-        data = await self._send("GET", path, query=query)
+        reader = ListReader()
         with translate():
-            return await read_list(data)
+            answer = await self._call("GET", path, query=query, wait=_LIST)
+            self._check(answer, b"" if _is_good(answer) else await answer.response.read())
+        async with answer.response:
+            while True:
+                with translate():
+                    data = await answer.response.content.readany()
+                    items = reader.feed(data)
+                for item in items:
+                    take(item)
+                if not data:
+                    break
+                # Much may have arrived already: others have their turn all the same.
+                await asyncio.sleep(0)  # noqa: TID251 - a turn for others, no time
+        with translate():
+            page, rest = reader.finish()
+        for item in rest:
+            take(item)
+        return page
 
     async def _send(
         self,
@@ -140,23 +162,40 @@ class Connection:
         unfenced: bool = False,
     ) -> bytes:
         mutates = method != "GET"
-        parameters = {**({"fieldManager": FIELD_MANAGER} if mutates and method != "DELETE" else {}), **(query or {})}
+        timeout = _PROMPT if mutates or prompt else _READ
+        with translate(), fenced(self._fence if mutates and not unfenced else None):
+            answer = await self._call(method, path, query=query, body=body, content_type=content_type, wait=timeout)
+            data = await answer.response.read()
+            self._check(answer, data)
+            return bytes(data)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        wait: aiohttp.ClientTimeout,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> RESTResponse:
+        named = method not in ("GET", "DELETE")
+        parameters = {**({"fieldManager": FIELD_MANAGER} if named else {}), **(query or {})}
         client = self.api_client
         url = f"{client.configuration.host}{path}{'?' if parameters else ''}{urlencode(parameters)}"
         headers = {"Accept": "application/json", "Content-Type": content_type, **client.default_headers}
-        with translate(), fenced(self._fence if mutates and not unfenced else None):
-            await client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
-            response = await client.call_api(
-                method, url, headers, body, _request_timeout=_PROMPT if mutates or prompt else _READ
-            )
-            data = await response.response.read()
-            if response.status == 401:
-                self._credentials.refused()
-            if not 200 <= response.status < 300:
-                raise ApiException(
-                    response.status, response.reason, http_resp=response, body=data.decode(errors="replace")
-                )
-            return bytes(data)
+        await client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        return await client.call_api(method, url, headers, body, _request_timeout=wait)
+
+    def _check(self, answer: RESTResponse, data: bytes) -> None:
+        if answer.status == 401:
+            self._credentials.refused()
+        if not _is_good(answer):
+            raise ApiException(answer.status, answer.reason, http_resp=answer, body=data.decode(errors="replace"))
+
+
+def _is_good(answer: RESTResponse) -> bool:
+    return bool(200 <= answer.status < 300)
 
 
 def _object(data: bytes) -> dict[str, Any]:

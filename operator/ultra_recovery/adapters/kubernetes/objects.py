@@ -10,6 +10,7 @@ from ultra_recovery.adapters.kubernetes.paths import path_of
 from ultra_recovery.core.errors import NotFound
 from ultra_recovery.core.merge import merge_patch
 from ultra_recovery.core.objects import Key, Kind
+from ultra_recovery.ports import Take
 
 _PAGE = "500"
 
@@ -27,52 +28,46 @@ class KubernetesObjects:
         self._named = tuple(namespaces)
         self._namespaces = self._named or ("",)
 
-    async def list(self, kind: Kind) -> tuple[str, Sequence[Mapping[str, Any]]]:
-        """All objects of a kind, from the server's cache.
+    async def list(self, kind: Kind, take: Take) -> str:
+        """Pass all objects of a kind to `take`, from the server's cache, as they arrive.
 
         The version of several lists is the lowest: whatever is older and missing is gone in each of them.
         """
         if not kind.namespaced:
-            return await self._list_named() if self._named else await self._list(kind, "")
-        versions: list[str] = []
-        documents: list[Mapping[str, Any]] = []
-        for namespace in self._namespaces:
-            version, found = await self._list(kind, namespace)
-            versions.append(version)
-            documents += found
-        return min(versions, key=int), documents
+            return await self._list_named(take) if self._named else await self._list(kind, "", take)
+        return min([await self._list(kind, namespace, take) for namespace in self._namespaces], key=int)
 
-    async def _list_named(self) -> tuple[str, Sequence[Mapping[str, Any]]]:
+    async def _list_named(self, take: Take) -> str:
         """Our namespaces, one by one: rights that are bound to a namespace allow to get it and not to list it.
 
         The version comes from a list that is read before: what is older and missing after it is gone.
         """
         breakers = path_of(Kind.BREAKER, self._named[0])
-        version = (await self._connection.request("GET", breakers, query={"limit": "1"}))["metadata"]["resourceVersion"]
-        documents: list[Mapping[str, Any]] = []
+        first = await self._connection.request("GET", breakers, query={"limit": "1"})
         for name in self._named:
             try:
-                documents.append(await self._connection.request("GET", path_of(Kind.NAMESPACE, "", name)))
+                document = await self._connection.request("GET", path_of(Kind.NAMESPACE, "", name))
             except NotFound:
                 continue
-        return version, documents
+            take(document)
+        version: str = first["metadata"]["resourceVersion"]
+        return version
 
-    async def _list(self, kind: Kind, namespace: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
-        documents: list[dict[str, Any]] = []
-        # A page after the first must not name a version: its token holds one.
-        query = {"limit": _PAGE, "resourceVersion": "0"}
-        while True:
-            page, items = await self._connection.request_list(path_of(kind, namespace), query)
-            documents += items
-            meta = page["metadata"]
-            if not meta.get("continue"):
-                break
-            query = {"limit": _PAGE, "continue": meta["continue"]}
-        for document in documents:
+    async def _list(self, kind: Kind, namespace: str, take: Take) -> str:
+        def named(document: dict[str, Any]) -> None:
             # Items of a list of a built-in kind do not say what they are.
             document.setdefault("apiVersion", kind.api_version)
             document.setdefault("kind", str(kind))
-        return meta["resourceVersion"], documents
+            take(document)
+
+        # A page after the first must not name a version: its token holds one.
+        query = {"limit": _PAGE, "resourceVersion": "0"}
+        while True:
+            meta = (await self._connection.request_list(path_of(kind, namespace), query, named))["metadata"]
+            if not meta.get("continue"):
+                version: str = meta["resourceVersion"]
+                return version
+            query = {"limit": _PAGE, "continue": meta["continue"]}
 
     async def read_object(self, key: Key) -> Mapping[str, Any]:
         """Get one object, as the server has it at this moment."""
