@@ -30,8 +30,3 @@ def next_probe_at(
         return trial_at if trial_at is not None and last_started < trial_at < regular else regular
     failed = snapshot.last is not None and snapshot.last.outcome is Outcome.FAILURE
     return last_started + (probe.retry_interval if (failed or attended) and probe.retry_interval else probe.interval)
-
-
-def first_probe_at(spec: CircuitBreakerSpec, now: datetime, *, spread: float) -> datetime:
-    """The first probe after a start: within one interval, spread (0 to 1) so that all do not come at once."""
-    return now + spec.probe.interval * spread

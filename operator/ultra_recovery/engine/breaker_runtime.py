@@ -9,10 +9,10 @@ from ultra_recovery.apis.circuit_breaker import BreakerTarget, CircuitBreakerSpe
 from ultra_recovery.apis.reasons import Reason
 from ultra_recovery.core.breaker_state import Happening, Snapshot, first_snapshot, resume_trial
 from ultra_recovery.core.breaker_status import enforcement_differs, is_urgent, restore
-from ultra_recovery.core.cadence import first_probe_at
 from ultra_recovery.core.naming import target_digest
 from ultra_recovery.core.notices import Notice
 from ultra_recovery.core.objects import Breaker
+from ultra_recovery.engine.spread import Slot
 
 WRITE_INTERVAL = timedelta(seconds=10)
 """Counters, messages and the health of the target are written at most once in this time; transitions at once."""
@@ -27,6 +27,7 @@ class Runtime:
         level: an object and what was to be shown when its status was found to show it all.
         published: what has been written; the rest of the engine sees that.
         due: when the next probe is due.
+        second: when the second probe after a start is due, if it comes earlier than the first one asks for.
         written_at: when the status was written last.
         enforced_at: when a change of Ready or Stalled was written last.
         probing_epoch: the epoch that a probe on its way was sent for.
@@ -42,6 +43,7 @@ class Runtime:
     probed_at: datetime
     handled: tuple[str, ...]
     digest: str
+    second: datetime | None = None
     target: BreakerTarget | None = None
     level: tuple[Breaker, tuple[object, ...]] | None = None
     written_at: datetime | None = None
@@ -53,8 +55,8 @@ class Runtime:
     notices: list[Notice] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, item: Breaker, spec: CircuitBreakerSpec, now: datetime, *, spread: float) -> Runtime:
-        """Take up a breaker as its status tells of it. Its first probe is due within `spread` of an interval."""
+    def begin(cls, item: Breaker, spec: CircuitBreakerSpec, now: datetime, slot: Slot) -> Runtime:
+        """Take up a breaker as its status tells of it; its first probes are due as `slot` says."""
         restored = restore(item.status, now)
         if restored is not None:
             restored = resume_trial(restored, spec, now)
@@ -62,11 +64,17 @@ class Runtime:
             uid=item.meta.uid,
             snapshot=restored or first_snapshot(now),
             published=restored,
-            due=first_probe_at(spec, now, spread=spread),
+            due=now + spec.probe.interval * slot.first,
+            second=now + spec.probe.interval * slot.second if slot.second is not None else None,
             probed_at=now,
             handled=tuple(item.status.handled_resets or ()),
             digest=item.status.target_digest or target_digest(spec.target),
         )
+
+    def settle(self, due: datetime, now: datetime) -> datetime:
+        """When the probe after the one that is sent now is due: the second one finds its place in the interval."""
+        second, self.second = self.second, None
+        return second if second is not None and now < second < due else due
 
     @property
     def probing(self) -> bool:

@@ -148,7 +148,8 @@ class Breakers:
             self._recorder.check()
             self._send_probe(key, item.spec, runtime)
             watched, attended = self._attention.watched(key), self._attention.attended(key)
-            runtime.due = next_probe_at(runtime.snapshot, item.spec, now, watched=watched, attended=attended)
+            due = next_probe_at(runtime.snapshot, item.spec, now, watched=watched, attended=attended)
+            runtime.due = runtime.settle(due, now)
         rest = await self._write(item, item.spec, runtime, now)
         moment = runtime.next_moment(rest)
         return max((moment - now).total_seconds(), 0.01) if moment is not None else None
@@ -158,8 +159,8 @@ class Breakers:
         if known is not None and known.uid == item.meta.uid:
             return known
         unknown = self._table.count(Kind.BREAKER) - len(self._runtimes)
-        spread = self._spread.next(unknown, spec.probe.interval.total_seconds(), self._clock.boottime())
-        fresh = self._runtimes[item.meta.key] = Runtime.begin(item, spec, now, spread=spread)
+        slot = self._spread.next(unknown, spec.probe.interval.total_seconds(), self._clock.boottime())
+        fresh = self._runtimes[item.meta.key] = Runtime.begin(item, spec, now, slot)
         return fresh
 
     def _apply(self, runtime: Runtime, item: Breaker, spec: CircuitBreakerSpec, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import kopf
@@ -13,10 +13,10 @@ from kopf._core.engines import peering  # Identity has no public name
 
 from ultra_recovery.apis.meta import GROUP, VERSION
 from ultra_recovery.core.objects import Kind
+from ultra_recovery.handlers.handover import Feed, Handover
 
 log = logging.getLogger(__name__)
 
-Feed = Callable[[Kind, Mapping[str, Any], bool], None]
 RESTART_DELAYS = (1.0, 2.0, 5.0, 10.0)
 
 RESOURCES: dict[Kind, tuple[str, str, str]] = {
@@ -30,6 +30,20 @@ RESOURCES: dict[Kind, tuple[str, str, str]] = {
     Kind.ENDPOINT_SLICE: ("discovery.k8s.io", "v1", "endpointslices"),
     Kind.NAMESPACE: ("", "v1", "namespaces"),
 }
+
+
+class NoDifferences(kopf.DiffBaseStorage):
+    """Compares nothing with what was seen before: our handlers take every event, and kopf would copy each twice."""
+
+    def build(self, *, body: kopf.Body, extra_fields: object = None) -> kopf.BodyEssence:  # noqa: ARG002 - kopf's
+        """Of an object nothing is essential."""
+        return {}
+
+    def fetch(self, *, body: kopf.Body) -> None:
+        """Nothing was seen before."""
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is kept, and nothing is written onto objects."""
 
 
 def build_settings() -> kopf.OperatorSettings:
@@ -52,6 +66,7 @@ def build_settings() -> kopf.OperatorSettings:
     settings.queueing.error_delays = (1, 2, 3, 5)
     settings.queueing.idle_timeout = 0.1
     settings.execution.default_backoff = 5
+    settings.persistence.diffbase_storage = NoDifferences()
     settings.persistence.finalizer = f"{GROUP}/finalizer"
     return settings
 
@@ -76,8 +91,9 @@ def build_registry(
     return registry
 
 
-def _handler(kind: Kind, feed: Feed) -> Callable[..., None]:
-    def seen(event: Mapping[str, Any], **_: Any) -> None:  # noqa: ANN401 - kopf passes what it likes
+def _handler(kind: Kind, feed: Feed) -> Callable[..., Awaitable[None]]:
+    # A coroutine: kopf would run a plain function in a thread of its own for each event.
+    async def seen(event: Mapping[str, Any], **_: Any) -> None:  # noqa: ANN401 - kopf passes what it likes
         feed(kind, event["object"], event.get("type") == "DELETED")
 
     return seen
@@ -91,32 +107,30 @@ class Watch:
         self._namespaces = namespaces
         self._kinds = kinds
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread: threading.Thread | None = None
         self.alive = False
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to watch; the feed is called in `loop`."""
-        feed = self._feed
-
-        def pass_on(kind: Kind, document: Mapping[str, Any], deleted: bool) -> None:
-            loop.call_soon_threadsafe(feed, kind, document, deleted)
-
-        self._feed = pass_on
         # kopf tells of every event, with all its settings; its warnings are what somebody may need.
         logging.getLogger("kopf").setLevel(logging.WARNING)
+        self._thread = threading.Thread(
+            target=self._run, args=(Handover(loop, self._feed).put,), name="watch", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
         """End; returns when the thread has ended, within a second or two."""
         self._stop.set()
-        self._thread.join(timeout=3)
+        if self._thread is not None:
+            self._thread.join(timeout=3)
 
-    def _run(self) -> None:
+    def _run(self, feed: Feed) -> None:
         failures = 0
         while not self._stop.is_set():
             self.alive = True
             try:
-                asyncio.run(self._watch())
+                asyncio.run(self._watch(feed))
             except Exception:
                 # Whatever ended kopf: the list every 30 s goes on, and watching begins again.
                 log.exception("the watch ended")
@@ -125,10 +139,10 @@ class Watch:
                 self._stop.wait(RESTART_DELAYS[min(failures, len(RESTART_DELAYS) - 1)])
                 failures += 1
 
-    async def _watch(self) -> None:
+    async def _watch(self, feed: Feed) -> None:
         scope: dict[str, Any] = {"namespaces": list(self._namespaces)} if self._namespaces else {"clusterwide": True}
         await kopf.operator(
-            registry=build_registry(self._feed, clusterwide=not self._namespaces, kinds=self._kinds),
+            registry=build_registry(feed, clusterwide=not self._namespaces, kinds=self._kinds),
             settings=build_settings(),
             # Given here: kopf would ask for the name of the process's user, and a container's user has none.
             identity=peering.Identity("ultra-recovery"),
