@@ -30,23 +30,38 @@ class Slots:
     @asynccontextmanager
     async def place(self, namespace: str) -> AsyncIterator[None]:
         """Hold a place for as long as the block runs; waits for one."""
+        if self._waiting or self._free <= 0 or self._held[namespace] >= self._per_namespace:
+            await self._wait(namespace)
+        else:
+            # Nobody waits, which is the rule: no future, and no turn of the loop.
+            self._free -= 1
+            self._held[namespace] += 1
+        try:
+            yield
+        finally:
+            self._give_back(namespace)
+
+    async def _wait(self, namespace: str) -> None:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(namespace, deque()).append(turn)
         self._hand_out()
         try:
             await turn
-            yield
-        finally:
-            self._give_back(namespace, turn)
+        except asyncio.CancelledError:
+            # Cancelled in the queue, or at the very moment in which it got its place.
+            if turn.done() and not turn.cancelled():
+                self._give_back(namespace)
+            else:
+                self._hand_out()
+            raise
 
-    def _give_back(self, namespace: str, turn: asyncio.Future[None]) -> None:
-        """Also for one who was cancelled: in the queue, or at the very moment in which it got its place."""
-        if turn.done() and not turn.cancelled():
-            self._free += 1
-            self._held[namespace] -= 1
-            if not self._held[namespace]:
-                del self._held[namespace]
-        self._hand_out()
+    def _give_back(self, namespace: str) -> None:
+        self._free += 1
+        self._held[namespace] -= 1
+        if not self._held[namespace]:
+            del self._held[namespace]
+        if self._waiting:
+            self._hand_out()
 
     def _hand_out(self) -> None:
         while self._free > 0:

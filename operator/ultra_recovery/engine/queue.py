@@ -42,6 +42,7 @@ class WorkQueue:
         self._failures: dict[Key, int] = {}
         self._held: dict[Key, float] = {}
         self._wake = asyncio.Event()
+        self._until = float("inf")
 
     def add(self, key: Key, delay: float = 0.0) -> None:
         """Look at `key` after `delay` seconds, or earlier if it is due earlier already."""
@@ -49,7 +50,9 @@ class WorkQueue:
         if due < self._due.get(key, float("inf")):
             self._due[key] = due
             heapq.heappush(self._heap, (due, key))
-            self._wake.set()
+            # Most are due later than what is waited for: waking for each of them would cost more than all else here.
+            if due < self._until:
+                self._wake.set()
 
     @property
     def lag(self) -> float:
@@ -98,7 +101,9 @@ class WorkQueue:
 
     async def _wait(self) -> None:
         idle = [due for due, key in self._heap[:1] if key not in self._busy]
-        delay = max(idle[0] - self._clock.boottime(), _TICK) if idle else (0.05 if self._heap else None)
+        now = self._clock.boottime()
+        delay = max(idle[0] - now, _TICK) if idle else (0.05 if self._heap else None)
+        self._until = now + delay if delay is not None else float("inf")
         # Most waits end because something is due, some hundred times a second: a timer costs a third of a timeout.
         timer = asyncio.get_running_loop().call_later(delay, self._wake.set) if delay is not None else None
         try:
@@ -126,7 +131,8 @@ class WorkQueue:
             log.exception("unexpected error", extra={"object": str(key), "queue": self.name})
         finally:
             self._busy.pop(key, None)
-            self._wake.set()
+            if key in self._due:
+                self._wake.set()
         if delay is not None:
             self.add(key, delay)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 from yarl import URL
@@ -36,8 +36,7 @@ def open_session(
     )
 
 
-@asynccontextmanager
-async def request(
+def request(
     session: aiohttp.ClientSession,
     method: str,
     destination: Destination,
@@ -46,7 +45,7 @@ async def request(
     *,
     body: bytes | None = None,
     path: str | None = None,
-) -> AsyncIterator[aiohttp.ClientResponse]:
+) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
     """The request, to the address itself: no name is resolved again between the check and the connection.
 
     `path` stands in for the path of the destination.
@@ -54,7 +53,7 @@ async def request(
     ip, port = place
     host = f"[{ip}]" if ":" in ip else ip
     scheme = "https" if destination.secure else "http"
-    async with session.request(
+    return session.request(
         method,
         URL(f"{scheme}://{host}:{port}{destination.path if path is None else path}", encoded=True),
         data=body,
@@ -62,5 +61,4 @@ async def request(
         allow_redirects=False,
         ssl=destination.verify,
         server_hostname=destination.name if destination.secure else None,
-    ) as response:
-        yield response
+    )

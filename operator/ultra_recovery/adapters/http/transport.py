@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 
@@ -45,18 +45,16 @@ class Transport:
             await self._session.close()
             self._session = None
 
-    @asynccontextmanager
-    async def request(
+    def request(
         self,
         method: str,
         destination: Destination,
         place: Place,
         path: str,
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """The request; see `request.request`."""
         if self._session is None:
             self._session = open_session()
         sent = {**self._headers, **(headers or {})}
-        async with request(self._session, method, destination, place, sent, path=path) as response:
-            yield response
+        return request(self._session, method, destination, place, sent, path=path)
