@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.fleet import world
@@ -109,7 +110,7 @@ async def prepare(count: int, *, secure: bool) -> None:
 
 
 def first_start(folder: Path, count: int) -> None:
-    """Let the operator write the first status of every breaker, which no later start has to do."""
+    """Let the operator write the first status of so many new breakers, which no later start has to do."""
     before, began = world.writes(), time.monotonic()
     with operator(folder) as child:
         seen, now = -1, before
@@ -122,10 +123,10 @@ def first_start(folder: Path, count: int) -> None:
     print(f"first start of {count:,}: all statuses written after {took:.0f} s, {spent:.0f} s of CPU", flush=True)
 
 
-def rows_for(count: int, folder: Path, scheme: str, *, peer: bool) -> list[Figures]:
-    """All probers on the same targets, one after the other."""
+def rows_for(count: int, there: int, folder: Path, scheme: str, *, peer: bool) -> list[Figures]:
+    """All probers on the same targets, one after the other; `there` of the breakers have their statuses already."""
     asyncio.run(prepare(count, secure=scheme == "https"))
-    first_start(folder, count)
+    first_start(folder, count - there)
     rows = [
         measure("bare aiohttp loop", count, lambda: [bare(folder, count, scheme)], scheme),
         measure("Ultra Recovery", count, lambda: [operator(folder)], scheme, counts_writes=True),
@@ -144,7 +145,7 @@ def main(words: Sequence[str]) -> None:
     if os.environ.get("ULTRA_PROVIDER") != "local":
         print("fleet: needs the local cluster (CLUSTER=local): its targets listen on this machine")
         return
-    numbers = [int(word) for word in words if word.isdecimal()] or list(NUMBERS)
+    numbers = sorted({int(word) for word in words if word.isdecimal()}) or list(NUMBERS)
     secure, peer = "--tls" in words, "--no-peer" not in words
     Kube("default").run("apply", "--server-side", "--force-conflicts", "-f", "crds")
     # Whoever leads elsewhere on this cluster would probe the same targets.
@@ -158,8 +159,8 @@ def main(words: Sequence[str]) -> None:
         try:
             with Child(argv, folder / "targets.log"):
                 time.sleep(2)
-                for count in numbers:
-                    rows += rows_for(count, folder, scheme, peer=peer)
+                for there, count in pairwise([0, *numbers]):
+                    rows += rows_for(count, there, folder, scheme, peer=peer)
                     print(table(rows, {row.targets: row for row in rows if row.name.startswith("bare")}), flush=True)
         finally:
             shutil.copytree(folder, ".cluster/fleet-logs", dirs_exist_ok=True, ignore=lambda *_: ["data"])
