@@ -130,8 +130,9 @@ class MetricsSink:
         """Add to a counter, set a gauge, or observe in a histogram; without a value, nothing."""
         if value is None:
             return
+        metric = self._metrics[name]
         wanted = [labels.get(label, "") for label in self._labels[name]]
-        child = self._metrics[name].labels(*wanted) if wanted else self._metrics[name]
+        child = metric.labels(*wanted) if wanted else metric
         if isinstance(child, Counter):
             child.inc(value)
         elif isinstance(child, Gauge):

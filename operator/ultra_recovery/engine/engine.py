@@ -107,7 +107,8 @@ class Engine:
 
     async def resync(self) -> None:
         """List every kind and make the table level with it."""
-        await level(self._table, self._objects, Kind)
+        for kind in Kind:
+            await level(self._table, self._objects, kind)
         self._synced_at = self._clock.boottime()
         self.synced.set()
 

@@ -50,7 +50,7 @@ class WorkQueue:
         if due < self._due.get(key, float("inf")):
             self._due[key] = due
             heapq.heappush(self._heap, (due, key))
-            # Most are due later than what is waited for: waking for each of them would cost more than all else here.
+            # Most are due later than what is waited for.
             if due < self._until:
                 self._wake.set()
 
@@ -104,7 +104,7 @@ class WorkQueue:
         now = self._clock.boottime()
         delay = max(idle[0] - now, _TICK) if idle else (0.05 if self._heap else None)
         self._until = now + delay if delay is not None else float("inf")
-        # Most waits end because something is due, some hundred times a second: a timer costs a third of a timeout.
+        # Most waits end because something is due: a timer raises nothing in the task then, as a timeout would.
         timer = asyncio.get_running_loop().call_later(delay, self._wake.set) if delay is not None else None
         try:
             await self._wake.wait()

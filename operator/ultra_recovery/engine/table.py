@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -104,31 +104,17 @@ class Table:
             listener(key, item)
 
 
-class Levelling:
-    """A list on its way into the table, object by object. What changes meanwhile is newer than the list, and stays."""
-
-    def __init__(self, table: Table, kind: Kind) -> None:
-        self._table = table
-        self._kind = kind
-        self._present = set[tuple[str, str]]()
-
-    def take(self, document: Mapping[str, Any]) -> None:
-        """Take one object of the list."""
-        meta = document["metadata"]
-        self._present.add((meta.get("namespace", ""), meta["name"]))
-        self._table.apply(self._kind, document)
-
-    def finish(self, version: str) -> None:
-        """The list was made at `version`, and everything in it was taken: what it does not show is gone."""
-        self._table.keep(self._kind, self._present, version)
-
-
-async def level(table: Table, objects: Objects, kinds: Iterable[Kind]) -> None:
-    """List these kinds and make the table level with them.
+async def level(table: Table, objects: Objects, kind: Kind) -> None:
+    """List a kind and make the table level with it. What changes meanwhile is newer than the list, and stays.
 
     Raises:
-        ApiError: a list failed. Nothing is removed that it might have shown.
+        ApiError: the list failed. Nothing is removed that it might have shown.
     """
-    for kind in kinds:
-        levelling = Levelling(table, kind)
-        levelling.finish(await objects.list(kind, levelling.take))
+    present = set[tuple[str, str]]()
+
+    def take(document: Mapping[str, Any]) -> None:
+        meta = document["metadata"]
+        present.add((meta.get("namespace", ""), meta["name"]))
+        table.apply(kind, document)
+
+    table.keep(kind, present, await objects.list(kind, take))

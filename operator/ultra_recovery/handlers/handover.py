@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ultra_recovery.core.objects import Kind
+from ultra_recovery.core.parsing import without_managed_fields
 
 Feed = Callable[[Kind, Mapping[str, Any], bool], None]
 _BATCH = 32
@@ -30,7 +31,7 @@ class Handover:
 
     def put(self, kind: Kind, document: Mapping[str, Any], deleted: bool) -> None:
         """Pass an event on; called in kopf's thread."""
-        self._line.append((kind, _slim(document), deleted))
+        self._line.append((kind, without_managed_fields(document), deleted))
         self._call()
 
     def _call(self) -> None:
@@ -48,9 +49,3 @@ class Handover:
             # Whoever put one in before that line saw that somebody would come.
             if self._line:
                 self._call()
-
-
-def _slim(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Without who wrote which field: nobody reads that, and it is half of a breaker."""
-    metadata = {name: value for name, value in document["metadata"].items() if name != "managedFields"}
-    return {**document, "metadata": metadata}

@@ -170,7 +170,7 @@ class Cache:
             ApiError: a list failed.
         """
         for kind in kinds or self._kinds:
-            await level(self.table, self._objects, [kind])
+            await level(self.table, self._objects, kind)
             self._heard_at = self._clock.boottime()
         self._failed = False
         self.synced.set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from ultra_recovery.adapters.memory import FakeClock, MemoryApi, MemoryStore
 from ultra_recovery.core.errors import Unavailable
 from ultra_recovery.core.objects import Key, Kind
-from ultra_recovery.engine.table import Levelling, Table, level
+from ultra_recovery.engine.table import Table, level
 from ultra_recovery.ports import Take
 
 
@@ -18,22 +20,31 @@ def slice_of(service: str, name: str = "web-1", version: str = "5") -> dict[str,
     return {"metadata": {**meta, "labels": {"kubernetes.io/service-name": service}}, "addressType": "IPv4"}
 
 
-class Broken(MemoryApi):
-    """A server whose list ends after its first object."""
+class Lists(MemoryApi):
+    """A server that lists what a test says: documents, and between them what happens meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: str, *steps: dict[str, Any] | Callable[[], None]) -> None:
         super().__init__(FakeClock(), MemoryStore(FakeClock()))
+        self._version, self._steps = version, steps
 
     async def list(self, kind: Kind, take: Take) -> str:
-        take(slice_of("web", "web-2"))
-        raise Unavailable(f"the list of {kind} broke off")
+        for step in self._steps:
+            if callable(step):
+                step()
+            else:
+                take(step)
+        return self._version
+
+
+def break_off() -> None:
+    raise Unavailable("the list broke off")
 
 
 def names(table: Table, service: str) -> list[str]:
     return [item.meta.key.name for item in table.slices("shop", service)]
 
 
-def test_the_slices_of_a_service_follow_every_change() -> None:
+async def test_the_slices_of_a_service_follow_every_change() -> None:
     table = Table()
     table.apply(Kind.ENDPOINT_SLICE, slice_of("web"))
     table.apply(Kind.ENDPOINT_SLICE, slice_of("web", "web-2"))
@@ -41,18 +52,15 @@ def test_the_slices_of_a_service_follow_every_change() -> None:
     table.apply(Kind.ENDPOINT_SLICE, slice_of("other", version="6"))
     assert (names(table, "web"), names(table, "other")) == (["web-2"], ["web-1"])
     table.apply(Kind.ENDPOINT_SLICE, slice_of("other", version="7"), deleted=True)
-    Levelling(table, Kind.ENDPOINT_SLICE).finish("9")
+    await level(table, Lists("9"), Kind.ENDPOINT_SLICE)
     assert (names(table, "web"), names(table, "other")) == ([], [])
 
 
-def test_an_object_that_is_made_while_a_list_is_taken_stays() -> None:
+async def test_an_object_that_is_made_while_a_list_is_taken_stays() -> None:
     table = Table()
     table.apply(Kind.ENDPOINT_SLICE, slice_of("web", "gone"))
-    levelling = Levelling(table, Kind.ENDPOINT_SLICE)
-    levelling.take(slice_of("web", "s-1"))
-    table.apply(Kind.ENDPOINT_SLICE, slice_of("web", "fresh", version="11"))
-    levelling.take(slice_of("web", "s-2"))
-    levelling.finish("10")
+    fresh = functools.partial(table.apply, Kind.ENDPOINT_SLICE, slice_of("web", "fresh", version="11"))
+    await level(table, Lists("10", slice_of("web", "s-1"), fresh, slice_of("web", "s-2")), Kind.ENDPOINT_SLICE)
     assert table.get(Key(Kind.ENDPOINT_SLICE, "shop", "fresh")) is not None
     assert table.get(Key(Kind.ENDPOINT_SLICE, "shop", "gone")) is None
     assert table.count(Kind.ENDPOINT_SLICE) == 3
@@ -62,5 +70,5 @@ async def test_a_list_that_breaks_off_removes_nothing() -> None:
     table = Table()
     table.apply(Kind.ENDPOINT_SLICE, slice_of("web"))
     with pytest.raises(Unavailable):
-        await level(table, Broken(), [Kind.ENDPOINT_SLICE])
+        await level(table, Lists("10", slice_of("web", "web-2"), break_off), Kind.ENDPOINT_SLICE)
     assert names(table, "web") == ["web-1", "web-2"]

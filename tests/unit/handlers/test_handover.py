@@ -1,9 +1,8 @@
-"""Events get from one thread's loop into another's, each once, in order, without holding up either."""
+"""Events get from a thread into a loop, each once, in order, without holding up either."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -12,27 +11,6 @@ import pytest
 
 from ultra_recovery.core.objects import Kind
 from ultra_recovery.handlers.handover import Handover
-
-
-class Elsewhere:
-    """A loop in another thread, as kopf's is."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever)
-        self._thread.start()
-
-    def close(self) -> None:
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
-
-
-@pytest.fixture
-def elsewhere() -> Any:
-    there = Elsewhere()
-    yield there
-    there.close()
 
 
 def event(number: int) -> dict[str, Any]:
@@ -44,7 +22,7 @@ def put_all(handover: Handover, count: int) -> None:
         handover.put(Kind.BREAKER, event(number), False)
 
 
-async def test_every_event_arrives_once_in_order_and_without_who_wrote_it(elsewhere: Elsewhere):
+async def test_every_event_arrives_once_in_order_and_without_who_wrote_it():
     seen, done = list[Mapping[str, Any]](), asyncio.Event()
 
     def feed(kind: Kind, document: Mapping[str, Any], deleted: bool) -> None:
@@ -53,7 +31,7 @@ async def test_every_event_arrives_once_in_order_and_without_who_wrote_it(elsewh
             done.set()
 
     handover = Handover(asyncio.get_running_loop(), feed)
-    elsewhere.loop.call_soon_threadsafe(put_all, handover, 5000)
+    await asyncio.to_thread(put_all, handover, 5000)
     await done.wait()
     assert [document["metadata"] for document in seen] == [{"name": f"a-{number}"} for number in range(5000)]
 

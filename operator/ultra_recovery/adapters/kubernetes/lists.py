@@ -10,15 +10,14 @@ import codecs
 import json
 from typing import Any
 
+from ultra_recovery.core.parsing import without_managed_fields
+
 _DECODER = json.JSONDecoder()
 _ITEMS = '"items":['
 
 
 class ListReader:
-    """Takes the bytes of a list and gives its items, each as soon as it is complete, without `managedFields`.
-
-    Nobody reads those, and they are half of a breaker.
-    """
+    """Takes the bytes of a list and gives its items, each as soon as it is complete, without `managedFields`."""
 
     def __init__(self) -> None:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
@@ -48,7 +47,7 @@ class ListReader:
             except json.JSONDecodeError:
                 # Its end has not arrived yet. What never ends is found out by `finish`.
                 break
-            items.append(_slim(item))
+            items.append(without_managed_fields(item))
         self._rest = self._rest[at:]
         return items
 
@@ -63,9 +62,4 @@ class ListReader:
         if not isinstance(page, dict):
             raise ValueError("not an object: something between us and the API server sent it")  # noqa: TRY004 - of what was sent
         # There are some only in a list that is not written as the API server does.
-        return page, [_slim(item) for item in page.get("items") or ()]
-
-
-def _slim(item: dict[str, Any]) -> dict[str, Any]:
-    item["metadata"].pop("managedFields", None)
-    return item
+        return page, [without_managed_fields(item) for item in page.get("items") or ()]
