@@ -202,6 +202,8 @@ async def _reset(play: Play) -> None:
     play.acted()
     await play.wait(in_state("Open", 1), "the breaker is Open")
     await play.stage.heal("db")
+    # The breaker looks at the Deployment: reset before that tells of the recovery, it would rightly open again.
+    await play.stage.told_ready("db", 1)
     await play.stage.annotate("CircuitBreaker", "db", "reset-requested-at", "1")
     play.acted()
 

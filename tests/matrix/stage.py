@@ -94,12 +94,16 @@ class Stage:
     async def start_workload(self, name: str, replicas: int) -> None:
         """A Deployment whose pods are Ready when this returns, and it knows."""
         await self.create(deployment(name, replicas))
+        await self.until(lambda: self.kubelet.ready(name) == replicas, f"{replicas} pods of {name} are Ready")
+        await self.told_ready(name, replicas)
+
+    async def told_ready(self, name: str, replicas: int) -> None:
+        """The Deployment tells of as many Ready pods; its controller finds out some time after the pods do."""
 
         async def level() -> bool:
             found = await self._upstream.call("GET", f"{self._path('Deployment')}/{name}")
             return found.get("status", {}).get("readyReplicas") == replicas
 
-        await self.until(lambda: self.kubelet.ready(name) == replicas, f"{replicas} pods of {name} are Ready")
         await self.until(level, f"Deployment {name} says that it is Ready")
 
     async def hang(self, app: str, count: int = 1) -> None:
