@@ -8,6 +8,31 @@ from collections.abc import Iterable
 from e2e.databases import APP, APP_LIMIT, POSTGRES, STANDBY, Server, in_pod, sessions, sql
 from e2e.kube import Kube, wait_for
 
+_UNTIL_ALL_LEAKED = f"""
+DO $$
+DECLARE
+    leaked int; others int; most int := 0; level int := 0;
+BEGIN
+    FOR look IN 1..600 LOOP
+        PERFORM pg_stat_clear_snapshot();
+        SELECT count(*) FILTER (WHERE state = 'idle in transaction'),
+               count(*) FILTER (WHERE state IS DISTINCT FROM 'idle in transaction')
+            INTO leaked, others FROM pg_stat_activity WHERE usename = 'app' AND datname = 'orders';
+        -- Twice: one of them may be a pool's, between two statements.
+        level := CASE WHEN leaked = {APP_LIMIT} AND others = 0 THEN level + 1 ELSE 0 END;
+        most := greatest(most, leaked);
+        -- Or help came before the last connection was taken.
+        IF level = 2 OR leaked < most / 2 THEN
+            RETURN;
+        END IF;
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE usename = 'app' AND datname = 'orders' AND state IS DISTINCT FROM 'idle in transaction';
+        PERFORM pg_sleep(0.1);
+    END LOOP;
+    RAISE EXCEPTION 'after a minute the leak has % connections, had % at most, and % are others', leaked, most, others;
+END $$
+"""
+
 
 def leak_connections(kube: Kube, number: int = 6, seconds: float = 3600.0) -> list[str]:
     """Every replica of the app forgets as many transactions of its pool, open and idle; names of the replicas."""
@@ -26,29 +51,16 @@ def start_long_queries(kube: Kube, number: int = 6, seconds: float = 60.0) -> li
     return _ask_all(kube, f"/slow?n={number}&seconds={seconds:g}")
 
 
-def reach_connection_limit(kube: Kube, server: Server, number: int = APP_LIMIT + 5) -> str:
-    """One replica holds open transactions until the app's role may not connect any more; that replica's name.
+def reach_connection_limit(kube: Kube, number: int = APP_LIMIT) -> str:
+    """One replica holds open transactions on PostgreSQL until the app's role may not connect any more; its name.
 
-    The connections of the pools are ended, as an app's restart would, and the leak takes their places.
+    The connections of the pools are ended, as an app's restart would, and the leak takes their places. The server
+    does it itself: from outside, each look at a busy machine would give the pools seconds to connect again.
     """
     pod = sorted(kube.pods(APP))[0]
     kube.post(pod, f"/leak?n={number}&pool=no")
-
-    most = 0
-
-    def all_leaked() -> bool:
-        nonlocal most
-        found = sessions(kube, server)
-        others = [session for session, state in found.items() if state != "idle in transaction"]
-        leaked = len(found) - len(others)
-        most = max(most, leaked)
-        if leaked < most // 2:
-            # Help came before the last connection was taken.
-            return True
-        _end(kube, server, others)
-        return len(found) == APP_LIMIT and not others
-
-    wait_for(all_leaked, "the leak has every connection that the app may have")
+    # Not in the app's database: this session must not be the one that its limit leaves room for.
+    in_pod(kube, POSTGRES.pod, *POSTGRES.query[:-1], "--dbname=postgres", POSTGRES.query[-1], _UNTIL_ALL_LEAKED)
     return pod
 
 

@@ -44,14 +44,14 @@ def refresh(kube: Kube) -> None:
 
 def use_up(kube: Kube) -> None:
     """One replica takes all connections that the app may have."""
-    faults.reach_connection_limit(kube, POSTGRES)
+    faults.reach_connection_limit(kube)
 
 
 def use_up_for_everybody(kube: Kube) -> None:
     """One replica takes all connections that the database has, and takes more as soon as some are free."""
     # One for somebody else's session; the probe and the app come too late for any.
     sql(kube, POSTGRES, f"ALTER DATABASE orders CONNECTION LIMIT {APP_LIMIT + 1}")
-    faults.reach_connection_limit(kube, POSTGRES, 50)
+    faults.reach_connection_limit(kube, 50)
 
 
 def give_back(kube: Kube) -> None:
