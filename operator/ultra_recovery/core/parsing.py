@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -16,7 +17,7 @@ from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec, CircuitBreak
 from ultra_recovery.apis.policy_status import RecoveryPolicyStatus
 from ultra_recovery.apis.recovery_policy import RecoveryPolicySpec
 from ultra_recovery.apis.recovery_run import RecoveryRunSpec
-from ultra_recovery.apis.run_status import RecoveryRunStatus
+from ultra_recovery.apis.run_status import Plan, RecoveryRunStatus
 from ultra_recovery.core.objects import (
     EMPTY,
     AnyObject,
@@ -42,6 +43,8 @@ _SERVICE_LABEL = "kubernetes.io/service-name"
 _MAX_TERMINATION_MESSAGE = 4096
 _LEAVES = frozenset({str, int, float, bool, type(None), datetime, timedelta})
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
+_PLANS = weakref.WeakValueDictionary[str, Plan]()
+"""By their text: the runs of a policy have one plan until its spec changes, and it is two thirds of what each weighs."""
 
 
 def without_managed_fields(document: Document) -> dict[str, Any]:
@@ -145,6 +148,9 @@ def _policy(kind: Kind, document: Document) -> Policy:
 def _run(kind: Kind, document: Document) -> Run:
     spec, problem = _read(RecoveryRunSpec, document.get("spec"))
     status, raw = _read_status(RecoveryRunStatus, document)
+    if status.plan is not None:
+        text = encode_status(document["status"]["plan"])
+        object.__setattr__(status, "plan", _PLANS.setdefault(text, status.plan))
     return Run(_meta(kind, document), spec, status, problem, raw)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from ultra_recovery.core.objects import Key, Kind, Namespace, Pod, Terminated, Workload
+from tests.specs import SPECS
+from ultra_recovery.core.objects import Key, Kind, Namespace, Pod, Run, Terminated, Workload
 from ultra_recovery.core.parsing import parse
 
 AT = "2026-01-05T09:00:00Z"
@@ -104,3 +106,19 @@ def test_a_namespace_has_no_namespace_and_shows_its_annotations():
     assert isinstance(seen, Namespace)
     assert seen.meta.key == Key(Kind.NAMESPACE, "", "shop")
     assert seen.meta.annotations == {"a": "b"}
+
+
+def planned(name: str, generation: int) -> Run:
+    spec = SPECS["RecoveryPolicy"]
+    plan = {"policyGeneration": generation, "verify": {}, "limits": {}}
+    plan |= {part: spec[part] for part in ("targetRef", "triggers", "ladder")}
+    document = {"metadata": {"name": name}, "spec": SPECS["RecoveryRun"], "status": {"plan": plan}}
+    seen = parse(Kind.RUN, json.loads(json.dumps(document)))
+    assert isinstance(seen, Run)
+    return seen
+
+
+def test_runs_by_the_same_plan_share_it():
+    plans = [run.status.plan for run in (planned("web-1-1", 1), planned("web-1-2", 1), planned("web-2-1", 2))]
+    assert plans[0] is plans[1]
+    assert [plan and plan.policy_generation for plan in plans] == [1, 1, 2]
