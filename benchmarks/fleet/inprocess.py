@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from benchmarks.twins import world_on
 from ultra_recovery.adapters import heap
 from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.http.transport import Transport
+from ultra_recovery.adapters.kubernetes.lists import ListMemory, ListReader
 from ultra_recovery.adapters.memory import MemoryApi, MemoryStore
 from ultra_recovery.adapters.memory.secrets import MemorySecrets
 from ultra_recovery.adapters.metrics import MetricsSink
@@ -36,11 +38,11 @@ from ultra_recovery.engine.assembly import build_engine
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.rails import ClusterLimits
 from ultra_recovery.engine.table import Table
-from ultra_recovery.ports import Take
+from ultra_recovery.ports import Clock, Knows, Take
 
 ADDRESS, FIRST_PORT = "127.0.0.1", 23000
 INTERVAL, WINDOW = 30.0, 60.0
-_PAGE = 50
+_PIECE = 65_536
 
 
 class Anywhere:
@@ -60,14 +62,26 @@ class Anywhere:
 
 
 class Listed(MemoryApi):
-    """Lists as a server sends them: pages of JSON, which are read one by one."""
+    """Lists as a server sends them: text, which is read piece by piece."""
 
-    async def list(self, kind: Kind, take: Take) -> str:
+    def __init__(self, clock: Clock, store: MemoryStore) -> None:
+        super().__init__(clock, store)
+        self._memories: defaultdict[Kind, ListMemory] = defaultdict(ListMemory)
+
+    async def list(self, kind: Kind, take: Take, knows: Knows) -> str:
         version, items = self.store.version, [item for key, item in self.store.documents.items() if key.kind is kind]
-        for begin in range(0, len(items), _PAGE):
-            text = await asyncio.to_thread(json.dumps, items[begin : begin + _PAGE])
-            for document in json.loads(text):
+        page = {"items": items, "metadata": {"resourceVersion": version}}
+        text = (await asyncio.to_thread(json.dumps, page, separators=(",", ":"), sort_keys=True)).encode()
+        memory = self._memories[kind]
+        memory.begin()
+        reader = ListReader(memory, knows)
+        for begin in range(0, len(text), _PIECE):
+            for document in reader.feed(text[begin : begin + _PIECE]):
                 take(document)
+            await asyncio.sleep(0)
+        for document in reader.finish()[1]:
+            take(document)
+        memory.end()
         return version
 
 

@@ -78,11 +78,17 @@ Take = Callable[[Mapping[str, Any]], None]
 """Takes one object of a list, as a raw document, which is nobody else's."""
 
 
+Knows = Callable[[str, str, str], bool]
+"""Whether this version of an object is known: namespace, name, resourceVersion. A list may then leave it out."""
+
+
 class Objects(Protocol):
     """Our own objects and lists of all kinds."""
 
-    async def list(self, kind: Kind, take: Take) -> str:
+    async def list(self, kind: Kind, take: Take, knows: Knows) -> str:
         """Pass all objects of a kind to `take`, one after the other, and return the resourceVersion of the list.
+
+        Each object is passed on, or `knows` was asked about it and said yes.
 
         It may be served from a cache. Others have their turn in between: what changes meanwhile is newer.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -16,6 +18,14 @@ def _version(document: Any) -> str:
     return str(document["metadata"]["resourceVersion"])
 
 
+def _knows(mine: str, known: set[str], left_out: list[str], namespace: str, name: str, _: str) -> bool:
+    """Say yes to known names of a namespace, and note them."""
+    if namespace != mine or name not in known:
+        return False
+    left_out.append(name)
+    return True
+
+
 class ObjectsContract:
     @pytest.fixture
     def key(self, world: World) -> Key:
@@ -28,6 +38,17 @@ class ObjectsContract:
         mine = [item for item in documents if item["metadata"]["namespace"] == world.namespace]
         assert sorted(item["metadata"]["name"] for item in mine) == ["one", "two"]
         assert int(version) >= max(int(_version(item)) for item in mine)
+
+    async def test_a_list_passes_on_every_object_that_is_not_known_in_its_version(self, world: World):
+        for name in ("one", "two", "three"):
+            await world.add(Kind.BREAKER, breaker(name))
+        for known in ({"one", "three"}, {"one", "three"}, set[str]()):
+            taken, left_out = list[Mapping[str, Any]](), list[str]()
+            knows = functools.partial(_knows, world.namespace, known, left_out)
+            await world.objects.list(Kind.BREAKER, taken.append, knows)
+            names = [item["metadata"]["name"] for item in taken if item["metadata"]["namespace"] == world.namespace]
+            assert set(left_out) <= known
+            assert sorted([*names, *left_out]) == ["one", "three", "two"]
 
     @pytest.mark.parametrize("kind", list(Kind), ids=str)
     async def test_every_kind_that_is_read_can_be_listed(self, world: World, kind: Kind):

@@ -44,7 +44,7 @@ _MAX_TERMINATION_MESSAGE = 4096
 _LEAVES = frozenset({str, int, float, bool, type(None), datetime, timedelta})
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 _PLANS = weakref.WeakValueDictionary[str, Plan]()
-"""By their text: the runs of a policy have one plan until its spec changes, and it is two thirds of what each weighs."""
+"""By their text: the runs of a policy have one plan until its spec changes, and it is half of what each weighs."""
 
 
 def without_managed_fields(document: Document) -> dict[str, Any]:

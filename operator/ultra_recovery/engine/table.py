@@ -117,4 +117,11 @@ async def level(table: Table, objects: Objects, kind: Kind) -> None:
         present.add((meta.get("namespace", ""), meta["name"]))
         table.apply(kind, document)
 
-    table.keep(kind, present, await objects.list(kind, take))
+    def knows(namespace: str, name: str, version: str) -> bool:
+        known = table.get(Key(kind, namespace, name))
+        if known is None or known.meta.version != version:
+            return False
+        present.add((namespace, name))
+        return True
+
+    table.keep(kind, present, await objects.list(kind, take, knows))

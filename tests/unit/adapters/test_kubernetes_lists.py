@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ultra_recovery.adapters.kubernetes.lists import ListReader
+from ultra_recovery.adapters.kubernetes.lists import ListMemory, ListReader
+from ultra_recovery.ports import Knows
 
 
 def item(number: int) -> dict[str, Any]:
@@ -19,9 +20,17 @@ def item(number: int) -> dict[str, Any]:
     return {"metadata": meta, "spec": {"items": [1, {"items": []}]}}
 
 
+def nothing(*_: str) -> bool:
+    return False
+
+
+def everything(*_: str) -> bool:
+    return True
+
+
 def read_list(data: bytes, step: int = 1_000_000) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A list that arrives in pieces of so many bytes."""
-    reader = ListReader()
+    reader = ListReader(ListMemory(), nothing)
     items = [item for at in range(0, len(data), step) for item in reader.feed(data[at : at + step])]
     page, rest = reader.finish()
     return page, items + rest
@@ -48,7 +57,7 @@ def test_items_and_fields_of_a_list_are_read(count: int, order: str, separators:
 
 
 def test_an_item_is_given_as_soon_as_its_end_has_arrived() -> None:
-    reader = ListReader()
+    reader = ListReader(ListMemory(), nothing)
     assert reader.feed(b'{"metadata":{},"items":[{"metadata":{"name":"a"}},{"metadata":') == [
         {"metadata": {"name": "a"}}
     ]
@@ -67,3 +76,102 @@ def test_a_list_without_items_is_empty() -> None:
 def test_what_was_cut_off_or_is_no_list_is_an_error_that_is_tried_again(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read_list(text.encode())
+
+
+def breaker(number: int, version: int, **meta: Any) -> dict[str, Any]:
+    """As the server writes one: fields in order. Its owners begin almost as it does itself."""
+    kind = {"apiVersion": "recovery.ultra.dev/v1alpha1", "kind": "CircuitBreaker"}
+    names = {"name": f"b-{number}", "namespace": "shop", "ownerReferences": [{**kind, "name": "o", "uid": "u"}] * 2}
+    return {**kind, "metadata": {**meta, **names, "resourceVersion": str(version)}, "spec": {}}
+
+
+def pod(number: int, version: int) -> dict[str, Any]:
+    """Items of a built-in kind do not say what they are."""
+    return {"metadata": {"name": f"b-{number}", "namespace": "shop", "resourceVersion": str(version)}, "spec": {}}
+
+
+def names_read(
+    memory: ListMemory,
+    items: list[dict[str, Any]],
+    knows: Knows,
+    *,
+    step: int = 1_000_000,
+    separators: tuple[str, str] = (",", ":"),
+) -> list[str]:
+    """The names of what a list gives."""
+    data = json.dumps({"items": items, "metadata": {}}, separators=separators).encode()
+    memory.begin()
+    reader = ListReader(memory, knows)
+    found = [item for at in range(0, len(data), step) for item in reader.feed(data[at : at + step])]
+    rest = reader.finish()[1]
+    memory.end()
+    return [item["metadata"]["name"] for item in found + rest]
+
+
+@pytest.mark.parametrize("make", [breaker, pod])
+def test_what_has_not_changed_since_the_last_list_is_not_read_again(make: Any) -> None:
+    memory, asked = ListMemory(), list[tuple[str, ...]]()
+
+    def knows(*which: str) -> bool:
+        asked.append(which)
+        return True
+
+    items = [make(number, 10 + number) for number in range(5)]
+    assert names_read(memory, items, knows) == ["b-0", "b-1", "b-2", "b-3", "b-4"]
+    assert asked == []
+    items[1], items[2:3] = make(1, 99), []
+    # What ends the list is always read: nothing follows by which its end is seen.
+    assert names_read(memory, items, knows) == ["b-1", "b-4"]
+    assert asked == [("shop", "b-0", "10"), ("shop", "b-3", "13")]
+    assert names_read(memory, items, knows) == ["b-4"]
+
+
+@pytest.mark.parametrize("make", [breaker, pod])
+@pytest.mark.parametrize("step", [1, 97, 500], ids=["byte-by-byte", "in-small-pieces", "in-pieces"])
+def test_in_whatever_pieces_it_comes_an_item_is_read_or_asked_about(make: Any, step: int) -> None:
+    memory, known = ListMemory(), list[str]()
+
+    def knows(_: str, name: str, __: str) -> bool:
+        known.append(name)
+        return True
+
+    items = [make(number, 10 + number) for number in range(20)]
+    names_read(memory, items, knows, step=step)
+    items[7] = make(7, 99)
+    read = names_read(memory, items, knows, step=step)
+    assert "b-7" in read
+    assert sorted([*read, *known]) == sorted(item["metadata"]["name"] for item in items)
+
+
+def test_what_is_as_before_and_yet_not_known_is_read() -> None:
+    memory, items = ListMemory(), [breaker(number, 7) for number in range(4)]
+    names_read(memory, items, nothing)
+    assert names_read(memory, items, lambda _, name, __: name != "b-1") == ["b-1", "b-3"]
+
+
+def test_another_text_of_the_same_version_is_read() -> None:
+    memory, items = ListMemory(), [breaker(number, 7) for number in range(3)]
+    names_read(memory, items, everything)
+    items[0] = breaker(0, 7, annotations={"a": "b"})
+    assert names_read(memory, items, everything) == ["b-0", "b-2"]
+
+
+def test_an_item_that_has_what_looks_like_the_next_one_inside_is_always_read() -> None:
+    memory, items = ListMemory(), [pod(number, 7) for number in range(3)]
+    items[1]["spec"] = {"copies": [{"metadata": {"name": "x"}}, {"metadata": {"name": "x"}}]}
+    for names in (["b-0", "b-1", "b-2"], ["b-1", "b-2"], ["b-1", "b-2"]):
+        assert names_read(memory, items, everything) == names
+
+
+def test_a_list_that_breaks_off_does_not_make_forget() -> None:
+    memory, items = ListMemory(), [breaker(number, 7) for number in range(3)]
+    names_read(memory, items, everything)
+    memory.begin()
+    ListReader(memory, everything).feed(b'{"items":[')
+    assert names_read(memory, items, everything) == ["b-2"]
+
+
+def test_a_list_that_is_not_written_as_the_server_does_is_read_as_a_whole() -> None:
+    memory, items = ListMemory(), [breaker(number, 7) for number in range(3)]
+    for _ in range(2):
+        assert names_read(memory, items, everything, separators=(", ", ": ")) == ["b-0", "b-1", "b-2"]

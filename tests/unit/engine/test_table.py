@@ -12,7 +12,7 @@ from ultra_recovery.adapters.memory import FakeClock, MemoryApi, MemoryStore
 from ultra_recovery.core.errors import Unavailable
 from ultra_recovery.core.objects import Key, Kind
 from ultra_recovery.engine.table import Table, level
-from ultra_recovery.ports import Take
+from ultra_recovery.ports import Knows, Take
 
 
 def slice_of(service: str, name: str = "web-1", version: str = "5") -> dict[str, Any]:
@@ -27,7 +27,7 @@ class Lists(MemoryApi):
         super().__init__(FakeClock(), MemoryStore(FakeClock()))
         self._version, self._steps = version, steps
 
-    async def list(self, kind: Kind, take: Take) -> str:
+    async def list(self, kind: Kind, take: Take, knows: Knows) -> str:
         for step in self._steps:
             if callable(step):
                 step()
@@ -72,3 +72,19 @@ async def test_a_list_that_breaks_off_removes_nothing() -> None:
     with pytest.raises(Unavailable):
         await level(table, Lists("10", slice_of("web", "web-2"), break_off), Kind.ENDPOINT_SLICE)
     assert names(table, "web") == ["web-1", "web-2"]
+
+
+async def test_what_the_table_has_in_this_version_need_not_be_given_again_and_stays() -> None:
+    table, asked = Table(), dict[str, bool]()
+    for name in ("same", "older", "missing"):
+        table.apply(Kind.ENDPOINT_SLICE, slice_of("web", name))
+
+    class Sparing(Lists):
+        async def list(self, kind: Kind, take: Take, knows: Knows) -> str:
+            asked.update({name: knows("shop", name, version) for name, version in (("same", "5"), ("older", "6"))})
+            asked["new"] = knows("shop", "new", "5")
+            return await super().list(kind, take, knows)
+
+    await level(table, Sparing("10", slice_of("web", "older", "6"), slice_of("web", "new")), Kind.ENDPOINT_SLICE)
+    assert asked == {"same": True, "older": False, "new": False}
+    assert names(table, "web") == ["same", "older", "new"]

@@ -28,6 +28,8 @@ _READ = aiohttp.ClientTimeout(total=15, sock_connect=5)
 _PROMPT = aiohttp.ClientTimeout(total=4, sock_connect=4)
 _LIST = aiohttp.ClientTimeout(total=45, sock_connect=5, sock_read=15)
 """A list is taken while it arrives: what takes long then may be us."""
+_PIECE = 65_536
+"""Bytes of a list that are taken before others have their turn: some twenty objects. Much more may arrive at once."""
 
 
 class Connection:
@@ -122,14 +124,13 @@ class Connection:
             return _object(data)
 
     async def request_list(
-        self, path: str, query: Mapping[str, str], take: Callable[[dict[str, Any]], None]
+        self, path: str, query: Mapping[str, str], reader: ListReader, take: Callable[[dict[str, Any]], None]
     ) -> dict[str, Any]:
-        """Get a list: pass its items to `take`, without who wrote which field of them, and return its own fields.
+        """Get a list: pass what `reader` makes of its items to `take`, and return its own fields.
 
         Raises:
             ApiError: the request failed; some items may have been taken before.
         """
-        reader = ListReader()
         with translate():
             answer = await self._call("GET", path, query=query, wait=_LIST)
             self._check(answer, b"" if _is_good(answer) else await answer.response.read())
@@ -137,13 +138,15 @@ class Connection:
             while True:
                 with translate():
                     data = await answer.response.content.readany()
-                    items = reader.feed(data)
-                for item in items:
-                    take(item)
+                for begin in range(0, len(data), _PIECE):
+                    with translate():
+                        items = reader.feed(data[begin : begin + _PIECE])
+                    for item in items:
+                        take(item)
+                    # Much may have arrived already: others have their turn all the same.
+                    await asyncio.sleep(0)  # noqa: TID251 - a turn for others, no time
                 if not data:
                     break
-                # Much may have arrived already: others have their turn all the same.
-                await asyncio.sleep(0)  # noqa: TID251 - a turn for others, no time
         with translate():
             page, rest = reader.finish()
         for item in rest:

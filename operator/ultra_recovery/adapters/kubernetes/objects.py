@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ultra_recovery.adapters.kubernetes.connection import MERGE_PATCH, Connection
+from ultra_recovery.adapters.kubernetes.lists import ListMemory, ListReader
 from ultra_recovery.adapters.kubernetes.paths import path_of
 from ultra_recovery.core.errors import NotFound
 from ultra_recovery.core.merge import merge_patch
 from ultra_recovery.core.objects import Key, Kind
-from ultra_recovery.ports import Take
+from ultra_recovery.ports import Knows, Take
 
 _PAGE = "500"
 
@@ -27,15 +29,16 @@ class KubernetesObjects:
         self._connection = connection
         self._named = tuple(namespaces)
         self._namespaces = self._named or ("",)
+        self._memories: defaultdict[tuple[Kind, str], ListMemory] = defaultdict(ListMemory)
 
-    async def list(self, kind: Kind, take: Take) -> str:
+    async def list(self, kind: Kind, take: Take, knows: Knows) -> str:
         """Pass all objects of a kind to `take`, from the server's cache, as they arrive.
 
         The version of several lists is the lowest: whatever is older and missing is gone in each of them.
         """
         if not kind.namespaced:
-            return await self._list_named(take) if self._named else await self._list(kind, "", take)
-        return min([await self._list(kind, namespace, take) for namespace in self._namespaces], key=int)
+            return await self._list_named(take) if self._named else await self._list(kind, "", take, knows)
+        return min([await self._list(kind, namespace, take, knows) for namespace in self._namespaces], key=int)
 
     async def _list_named(self, take: Take) -> str:
         """Our namespaces, one by one: rights that are bound to a namespace allow to get it and not to list it.
@@ -53,7 +56,10 @@ class KubernetesObjects:
         version: str = first["metadata"]["resourceVersion"]
         return version
 
-    async def _list(self, kind: Kind, namespace: str, take: Take) -> str:
+    async def _list(self, kind: Kind, namespace: str, take: Take, knows: Knows) -> str:
+        memory = self._memories[kind, namespace]
+        memory.begin()
+
         def named(document: dict[str, Any]) -> None:
             # Items of a list of a built-in kind do not say what they are.
             document.setdefault("apiVersion", kind.api_version)
@@ -63,8 +69,10 @@ class KubernetesObjects:
         # A page after the first must not name a version: its token holds one.
         query = {"limit": _PAGE, "resourceVersion": "0"}
         while True:
-            meta = (await self._connection.request_list(path_of(kind, namespace), query, named))["metadata"]
+            reader = ListReader(memory, knows)
+            meta = (await self._connection.request_list(path_of(kind, namespace), query, reader, named))["metadata"]
             if not meta.get("continue"):
+                memory.end()
                 version: str = meta["resourceVersion"]
                 return version
             query = {"limit": _PAGE, "continue": meta["continue"]}

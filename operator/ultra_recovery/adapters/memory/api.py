@@ -23,7 +23,7 @@ from ultra_recovery.core.errors import AlreadyExists, ApiError, Conflict, NotFou
 from ultra_recovery.core.merge import apply_merge_patch, merge_patch
 from ultra_recovery.core.objects import AnyObject, EndpointSlice, Key, Kind
 from ultra_recovery.core.parsing import parse
-from ultra_recovery.ports import Clock, LeaseRecord, Take
+from ultra_recovery.ports import Clock, Knows, LeaseRecord, Take
 
 _STATUS_TYPES: dict[Kind, type[BaseModel]] = {
     Kind.BREAKER: CircuitBreakerStatus,
@@ -72,8 +72,8 @@ class MemoryApi:
 
     # Objects
 
-    async def list(self, kind: Kind, take: Take) -> str:
-        """Pass on copies of all documents of a kind; the store's version."""
+    async def list(self, kind: Kind, take: Take, knows: Knows) -> str:
+        """Pass on copies of all documents of a kind that are not known; the store's version."""
 
         def handle() -> tuple[str, Sequence[Mapping[str, Any]]]:
             found = [copy.deepcopy(item) for key, item in sorted(self.store.documents.items()) if key.kind is kind]
@@ -81,7 +81,9 @@ class MemoryApi:
 
         version, documents = await self._request("list", kind, "", "", handle, mutating=False)
         for document in documents:
-            take(document)
+            meta = document["metadata"]
+            if not knows(meta.get("namespace", ""), meta["name"], meta["resourceVersion"]):
+                take(document)
         return version
 
     async def read_object(self, key: Key) -> Mapping[str, Any]:
