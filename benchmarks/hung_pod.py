@@ -1,4 +1,6 @@
-"""How long a service misses a replica that hangs: with us, and with the kubelet's restart on a failed liveness probe.
+"""A replica hangs, with us and with the kubelet's restart on a failed liveness probe: how long the service misses it.
+
+And the other side of it: what each of them restarts while all replicas fail with a dependency that is away.
 
 Usage: python -m benchmarks.hung_pod [REPETITIONS]. The three ways run side by side, on the same image and the same
 fault; each repetition has new namespaces, as a kubelet waits longer before each further restart of a container.
@@ -11,15 +13,19 @@ import sys
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from e2e.install import apply_examples, apply_services, install_operator, make_namespace
-from e2e.kube import Kube
+from e2e.kube import Kube, status
 
 REPETITIONS = 5
 PERIOD = 10.0
 """Seconds between two liveness probes by default."""
+AWAY = 45.0
+"""Seconds without the dependency: more than three such probes."""
 OURS = "Ultra Recovery: readiness fails twice, then for: 2s"
 WAYS: Mapping[str, str] = {
     # A policy instead of a liveness probe.
@@ -31,8 +37,23 @@ WAYS: Mapping[str, str] = {
 }
 
 
-def suffer(kube: Kube, meeting: threading.Barrier, pause: float) -> tuple[float, float]:
-    """Let one replica hang; seconds until the Deployment misses it, and until it has three that are Ready again."""
+@dataclass(frozen=True)
+class Fate:
+    """What came of it in one namespace.
+
+    Attributes:
+        missed: Seconds from the hang until the Deployment had one Ready replica less.
+        again: Seconds from the hang until it had all of them again.
+        restarted: Containers and pods that were started anew while the dependency was away.
+    """
+
+    missed: float
+    again: float
+    restarted: int
+
+
+def suffer(kube: Kube, meeting: threading.Barrier, pause: float) -> Fate:
+    """Let one replica hang, and when that is mended take the dependency away for a while."""
     victim = sorted(kube.pods("web"))[0]
     meeting.wait()
     time.sleep(pause)
@@ -41,19 +62,35 @@ def suffer(kube: Kube, meeting: threading.Barrier, pause: float) -> tuple[float,
     _await_ready(kube, 2)
     missed = time.monotonic() - since
     _await_ready(kube, 3)
-    return missed, time.monotonic() - since
+    again = time.monotonic() - since
+    before = _starts(kube)
+    kube.run("scale", "deployment/inventory", "--replicas=0")
+    time.sleep(AWAY)
+    restarted = _starts(kube) - before
+    return Fate(missed, again, sum(restarted.values()))
 
 
 def _await_ready(kube: Kube, replicas: int) -> None:
     kube.run("wait", "deployment/web", f"--for=jsonpath={{.status.readyReplicas}}={replicas}", "--timeout=110s")
 
 
-def repeat(pause: float) -> dict[str, tuple[float, float]]:
-    """One fault in each way, at one moment."""
+def _starts(kube: Kube) -> Counter[str]:
+    """How often the container of each pod of web was started, by the pod's UID."""
+    pods = kube.list("pods", "-l", "app.kubernetes.io/name=web")
+    return Counter(
+        {
+            pod["metadata"]["uid"]: 1 + sum(item["restartCount"] for item in status(pod).get("containerStatuses", []))
+            for pod in pods
+        }
+    )
+
+
+def repeat(pause: float) -> dict[str, Fate]:
+    """The faults in each way, at one moment."""
     spaces = {way: make_namespace(f"bench-{uuid.uuid4().hex[:8]}") for way in WAYS}
     meeting = threading.Barrier(len(WAYS), timeout=300)
 
-    def one(way: str) -> tuple[float, float]:
+    def one(way: str) -> Fate:
         try:
             if WAYS[way]:
                 apply_services(spaces[way], f"livenessProbe: {WAYS[way]}")
@@ -72,25 +109,26 @@ def repeat(pause: float) -> dict[str, tuple[float, float]]:
             kube.run("delete", "namespace", kube.namespace, "--wait=false")
 
 
-def show(found: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+def show(found: Mapping[str, Sequence[Fate]]) -> None:
     """Print the table. That a replica is missed at all is the readiness probe's doing, the same in each way."""
-    ours = statistics.median(again for _, again in found[OURS])
-    print(f"\n{'who mends it':52}{'n':>4}{'not Ready s':>13}{'three again s, median':>23}{'max':>7}{'÷ ours':>9}")
-    for way, times in found.items():
-        missed = statistics.median(first for first, _ in times)
-        again = [last for _, last in times]
-        middle = statistics.median(again)
-        print(f"{way:52}{len(times):4}{missed:13.1f}{middle:23.1f}{max(again):7.1f}{middle / ours:9.2f}")
+    ours = statistics.median(fate.again for fate in found[OURS])
+    print(f"\n{'who mends it':50}{'n':>4}{'not Ready s':>13}{'all Ready s':>21}{'max':>7}{'÷ ours':>8}  restarts")
+    for way, fates in found.items():
+        again, restarts = [fate.again for fate in fates], [str(fate.restarted) for fate in fates]
+        missed, middle = statistics.median(fate.missed for fate in fates), statistics.median(again)
+        figures = f"{len(fates):4}{missed:13.1f}{middle:21.1f}{max(again):7.1f}{middle / ours:8.2f}"
+        print(f"{way:50}{figures}  {' '.join(restarts)}")
+    print(f"restarts: while the dependency of all three replicas was away for {AWAY:.0f} s, in each repetition")
 
 
 def main(repetitions: int) -> None:
     """Measure and print."""
     install_operator()
-    found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+    found: dict[str, list[Fate]] = {way: [] for way in WAYS}
     for number in range(repetitions):
         # So that the fault falls at another moment between two liveness probes each time.
-        for way, times in repeat(PERIOD * number / repetitions).items():
-            found[way].append(times)
+        for way, fate in repeat(PERIOD * number / repetitions).items():
+            found[way].append(fate)
         print(f"hung pod: {number + 1} of {repetitions}", flush=True)
     show(found)
 

@@ -43,6 +43,8 @@ class ListMemory:
 
     def recognise(self, text: str, knows: Knows) -> bool:
         """Whether the last list had this very item, and that version of the object is known."""
+        if not self._last:
+            return False
         digest = _digest(text)
         found = self._last.get(digest)
         if found is None or not knows(*found):
