@@ -282,7 +282,7 @@ class Breakers:
         before, runtime.published = runtime.published, snapshot
         # Policies need not look again at every probe of a healthy target; a run that verifies must.
         heard = self._attention.watched(key) or self._attention.attended(key)
-        if before is None or _told(before) != _told(snapshot) or heard:
+        if before is None or heard or (before is not snapshot and _told(before) != _told(snapshot)):
             self.on_change(key)
 
     async def _refuse(self, item: Breaker, now: datetime) -> None:
