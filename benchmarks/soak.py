@@ -47,7 +47,11 @@ SAMPLE = 10.0
 JUDGED_FROM = 30.0
 """Minutes from which on a slope says something: before that caches and history fill up."""
 MOST_SLOPE = 1.0
-"""MB an hour."""
+"""MB an hour, beside what the runs weigh that are kept: an hour is less than it takes for as many to go as come."""
+RUN = 0.014
+"""MB of a completed run in memory, at most: docs/explanation/performance.md."""
+SHOWN = 10.0
+"""Minutes from one figure of memory that is shown to the next."""
 MOST_REQUESTS = 60.0
 """Requests a minute of each process: one a second."""
 PLURALS = {"circuitbreakers": "cb", "recoverypolicies": "rp", "recoveryruns": "rr"}
@@ -67,6 +71,7 @@ class Soak:
     Attributes:
         began: when the faults began.
         memory: megabytes of each pod's operator, with the minutes since `began`.
+        kept: how many runs there were, likewise.
         hung: UIDs of the pods that were broken.
         recovered: seconds from each fault to the end of its run.
         problems: what went wrong, in words.
@@ -74,6 +79,7 @@ class Soak:
 
     began: datetime
     memory: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    kept: list[tuple[float, float]] = field(default_factory=list)
     hung: set[str] = field(default_factory=set)
     recovered: list[float] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -107,7 +113,7 @@ def attend(operator: Kube, objects: int, minutes: float) -> int:
             kube.run("delete", "namespace", kube.namespace, "--wait=false", "--ignore-not-found")
     print(f"\n{objects} objects, {soak.minutes:.0f} minutes, {len(soak.hung)} faults\n")
     for name, found, bound, good in verdicts:
-        print(f"{name:<42}{found:>24}{bound:>26}   {'ok' if good else 'NOT OK' if good is not None else '-'}")
+        print(f"{name:<42}{found:>32}{bound:>26}   {'ok' if good else 'NOT OK' if good is not None else '-'}")
     print(*soak.problems, sep="\n")
     return 1 if any(good is False for *_, good in verdicts) else 0
 
@@ -163,6 +169,7 @@ def run(operator: Kube, kubes: Sequence[Kube], minutes: float) -> Soak:
         while soak.minutes * 60 < (number + 1) * PERIOD:
             sample(soak, pods)
             time.sleep(min(SAMPLE, max(0.1, (number + 1) * PERIOD - soak.minutes * 60)))
+        soak.kept.append((soak.minutes, sum(len(kube.list("rr")) for kube in kubes)))
         print(f"{soak.minutes:6.1f} min  {len(soak.hung)} faults, {len(soak.recovered)} recovered", flush=True)
     return soak
 
@@ -222,11 +229,12 @@ def judge(operator: Kube, kubes: Sequence[Kube], soak: Soak) -> Iterator[Verdict
     for name, samples in soak.memory.items():
         role = "leader" if name == lead else "warm replica"
         enough = soak.minutes >= JUDGED_FROM
-        found = slope(samples[len(samples) // 3 :])
-        yield f"memory of the {role}, MB", f"{samples[0][1]:.0f} → {samples[-1][1]:.0f}", "", None
+        runs = RUN * slope(soak.kept[len(soak.kept) // 3 :])
+        found = slope(samples[len(samples) // 3 :]) - runs
+        yield f"memory of the {role}, MB", " ".join(f"{size:.0f}" for size in shown(samples)), "", None
         yield (
             f"memory slope of the {role}, MB/h",
-            f"{found:.1f}",
+            f"{found:.1f} and {runs:.1f} of runs kept",
             f"{MOST_SLOPE:.0f}" if enough else f"told from {JUDGED_FROM:.0f} min on",
             found <= MOST_SLOPE if enough else None,
         )
@@ -262,6 +270,16 @@ def evicted(uid: str) -> Entry:
     """An eviction as the crash matrix would have seen it."""
     body = {"deleteOptions": {"preconditions": {"uid": uid}}}
     return Entry(1, 0.0, 1, "POST", "pods", "", "eviction", body, status=201)
+
+
+def shown(samples: Sequence[tuple[float, float]]) -> Iterator[float]:
+    """The first of the samples, from then on one each ten minutes, and the last."""
+    due = 0.0
+    for minutes, size in samples[:-1]:
+        if minutes >= due:
+            yield size
+            due = minutes + SHOWN
+    yield from (size for _, size in samples[-1:])
 
 
 def slope(samples: Sequence[tuple[float, float]]) -> float:

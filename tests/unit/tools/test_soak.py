@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.soak import evicted, slope
+from benchmarks.soak import evicted, shown, slope
 from tests.matrix.invariants import Evidence, evictions_happen_once
 
 LINES = [
@@ -19,6 +19,11 @@ LINES = [
 @pytest.mark.parametrize(("samples", "hourly"), LINES)
 def test_the_slope_is_in_megabytes_an_hour(samples: list[tuple[float, float]], hourly: float):
     assert slope(samples) == pytest.approx(hourly)
+
+
+def test_memory_is_shown_each_ten_minutes_and_at_the_end():
+    assert list(shown([(minute / 6, float(minute)) for minute in range(126)])) == [0.0, 60.0, 120.0, 125.0]
+    assert list(shown([])) == []
 
 
 def test_effects_of_runs_are_judged_by_the_invariants_of_the_crash_matrix():
