@@ -112,12 +112,12 @@ def repeat(pause: float) -> dict[str, Fate]:
 def show(found: Mapping[str, Sequence[Fate]]) -> None:
     """Print the table. That a replica is missed at all is the readiness probe's doing, the same in each way."""
     ours = statistics.median(fate.again for fate in found[OURS])
-    print(f"\n{'who mends it':50}{'n':>4}{'not Ready s':>13}{'all Ready s':>21}{'max':>7}{'÷ ours':>8}  restarts")
+    print(f"\n{'who mends it':52}{'n':>4}{'not Ready s':>13}{'all Ready s':>21}{'max':>7}{'÷ ours':>8}  restarts")
     for way, fates in found.items():
         again, restarts = [fate.again for fate in fates], [str(fate.restarted) for fate in fates]
         missed, middle = statistics.median(fate.missed for fate in fates), statistics.median(again)
         figures = f"{len(fates):4}{missed:13.1f}{middle:21.1f}{max(again):7.1f}{middle / ours:8.2f}"
-        print(f"{way:50}{figures}  {' '.join(restarts)}")
+        print(f"{way:52}{figures}  {' '.join(restarts)}")
     print(f"restarts: while the dependency of all three replicas was away for {AWAY:.0f} s, in each repetition")
 
 
