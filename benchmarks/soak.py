@@ -45,7 +45,7 @@ FAULTS = ("/hang", "/fail?seconds=600")
 PERIOD = 60.0
 SAMPLE = 10.0
 JUDGED_FROM = 30.0
-"""Minutes from which on a slope says something: before that caches and history fill up."""
+"""Minutes from which on a slope says something: before that caches fill up."""
 MOST_SLOPE = 1.0
 """MB an hour, beside what the runs weigh that are kept: an hour is less than it takes for as many to go as come."""
 RUN = 0.014
@@ -226,10 +226,10 @@ def judge(operator: Kube, kubes: Sequence[Kube], soak: Soak) -> Iterator[Verdict
         yield "fault to end of run, median, s", f"{times[len(times) // 2]:.1f}", "", None
         yield "fault to end of run, longest, s", f"{times[-1]:.1f}", "", None
     lead = Pair(operator).leader()
+    runs = RUN * slope(soak.kept[len(soak.kept) // 3 :])
     for name, samples in soak.memory.items():
         role = "leader" if name == lead else "warm replica"
         enough = soak.minutes >= JUDGED_FROM
-        runs = RUN * slope(soak.kept[len(soak.kept) // 3 :])
         found = slope(samples[len(samples) // 3 :]) - runs
         yield f"memory of the {role}, MB", " ".join(f"{size:.0f}" for size in shown(samples)), "", None
         yield (

@@ -28,7 +28,7 @@ from benchmarks.twins import world_on
 from ultra_recovery.adapters import heap
 from ultra_recovery.adapters.clock import SystemClock
 from ultra_recovery.adapters.http.transport import Transport
-from ultra_recovery.adapters.kubernetes.lists import ListMemory, ListReader
+from ultra_recovery.adapters.kubernetes.lists import PIECE, ListMemory, ListReader
 from ultra_recovery.adapters.memory import MemoryApi, MemoryStore
 from ultra_recovery.adapters.memory.secrets import MemorySecrets
 from ultra_recovery.adapters.metrics import MetricsSink
@@ -42,7 +42,6 @@ from ultra_recovery.ports import Clock, Knows, Take
 
 ADDRESS, FIRST_PORT = "127.0.0.1", 23000
 INTERVAL, WINDOW = 30.0, 60.0
-_PIECE = 65_536
 
 
 class Anywhere:
@@ -75,8 +74,8 @@ class Listed(MemoryApi):
         memory = self._memories[kind]
         memory.begin()
         reader = ListReader(memory, knows)
-        for begin in range(0, len(text), _PIECE):
-            for document in reader.feed(text[begin : begin + _PIECE]):
+        for begin in range(0, len(text), PIECE):
+            for document in reader.feed(text[begin : begin + PIECE]):
                 take(document)
             await asyncio.sleep(0)
         for document in reader.finish()[1]:

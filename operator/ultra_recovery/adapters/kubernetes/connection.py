@@ -18,7 +18,7 @@ from kubernetes.aio.client.rest import RESTResponse
 from ultra_recovery.adapters.fence import Fence, FencedRequest, fenced
 from ultra_recovery.adapters.kubernetes.credentials import Credentials, load
 from ultra_recovery.adapters.kubernetes.errors import translate
-from ultra_recovery.adapters.kubernetes.lists import ListReader
+from ultra_recovery.adapters.kubernetes.lists import PIECE, ListReader
 from ultra_recovery.core.errors import Unavailable
 
 FIELD_MANAGER = "ultra-recovery"
@@ -28,8 +28,6 @@ _READ = aiohttp.ClientTimeout(total=15, sock_connect=5)
 _PROMPT = aiohttp.ClientTimeout(total=4, sock_connect=4)
 _LIST = aiohttp.ClientTimeout(total=45, sock_connect=5, sock_read=15)
 """A list is taken while it arrives: what takes long then may be us."""
-_PIECE = 65_536
-"""Bytes of a list that are taken before others have their turn: some twenty objects. Much more may arrive at once."""
 
 
 class Connection:
@@ -138,9 +136,9 @@ class Connection:
             while True:
                 with translate():
                     data = await answer.response.content.readany()
-                for begin in range(0, len(data), _PIECE):
+                for begin in range(0, len(data), PIECE):
                     with translate():
-                        items = reader.feed(data[begin : begin + _PIECE])
+                        items = reader.feed(data[begin : begin + PIECE])
                     for item in items:
                         take(item)
                     # Much may have arrived already: others have their turn all the same.

@@ -15,6 +15,8 @@ from typing import Any
 from ultra_recovery.core.parsing import without_managed_fields
 from ultra_recovery.ports import Knows
 
+PIECE = 65_536
+"""Bytes of a list that are taken before others have their turn: some twenty objects. Much more may arrive at once."""
 _DECODER = json.JSONDecoder()
 _ITEMS = '"items":['
 _METADATA = '"metadata":{"'
