@@ -105,7 +105,7 @@ async def run(count: int, scheme: str, sampler: Sampler | None) -> None:
     await asyncio.to_thread(arrivals, scheme)
     began, used = time.monotonic(), cpu()
     task = asyncio.ensure_future(engine.run())
-    settling = asyncio.ensure_future(heap.settle(engine.synced))
+    tending = asyncio.ensure_future(heap.tend(engine.synced))
     try:
         seen: dict[str, float] = {}
         while len(seen) < count and not task.done():
@@ -118,8 +118,8 @@ async def run(count: int, scheme: str, sampler: Sampler | None) -> None:
         await measure(api, scheme, sampler)
     finally:
         task.cancel()
-        settling.cancel()
-        await asyncio.gather(task, settling, return_exceptions=True)
+        tending.cancel()
+        await asyncio.gather(task, tending, return_exceptions=True)
         await transport.close()
 
 

@@ -119,8 +119,8 @@ async def _serve(settings: Settings, connection: Connection, stack: contextlib.A
     )
     await server.start()
     stack.push_async_callback(server.stop)
-    settling = asyncio.ensure_future(heap.settle(engine.synced))
-    stack.callback(settling.cancel)
+    tending = asyncio.ensure_future(heap.tend(engine.synced))
+    stack.callback(tending.cancel)
     return await _until_stopped(engine, events, messenger, leadership, stop)
 
 

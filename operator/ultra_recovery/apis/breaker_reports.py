@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from ultra_recovery.apis.breaker_rules import in_utc
+from ultra_recovery.apis.breaker_rules import to_millisecond
 from ultra_recovery.apis.meta import ApiType, Timestamp
 
-_Moment = Annotated[Timestamp, AfterValidator(in_utc)]
+_Moment = Annotated[Timestamp, AfterValidator(to_millisecond)]
 
 
 class ExternalTarget(ApiType):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -14,13 +14,9 @@ MAX_CALLS = 500
 """Most calls that a window of either kind keeps."""
 
 
-def in_utc(value: datetime) -> datetime:
-    """The moment in UTC, to the millisecond, as a status repeats it; a time without a zone is UTC."""
-    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    try:
-        return aware.astimezone(UTC).replace(microsecond=aware.microsecond // 1000 * 1000)
-    except OverflowError:
-        raise ValueError("must be a time from year 1 to year 9999 in UTC") from None
+def to_millisecond(value: datetime) -> datetime:
+    """The moment as a status repeats it."""
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
 class CountWindow(ApiType):
@@ -113,7 +109,7 @@ class OverrideSpec(ApiType):
         description="ForcedOpen: Open whatever the probes say. Disabled: Closed, and no probes. MetricsOnly: Closed, "
         "and status.wouldBe shows what the breaker would be. None of them ever fires a trigger. Example: ForcedOpen."
     )
-    until: Annotated[Timestamp, AfterValidator(in_utc)] | None = Field(
+    until: Annotated[Timestamp, AfterValidator(to_millisecond)] | None = Field(
         default=None,
         description="When the override ends by itself; not set: when it is removed. Example: 2026-01-31T18:00:00Z.",
     )

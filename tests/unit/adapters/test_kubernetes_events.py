@@ -162,6 +162,16 @@ async def test_what_is_remembered_is_bounded(scene: Scene, monkeypatch: pytest.M
     assert len(scene.sink._written) == 2
 
 
+async def test_what_the_server_has_forgotten_is_not_remembered_either(scene: Scene):
+    scene.tell(uid="old")
+    await _CLOCK.sleep(1800)
+    scene.tell(uid="young")
+    await _CLOCK.sleep(1900)
+    scene.tell(uid="new")
+    await _CLOCK.sleep(1)
+    assert [uid for uid, _ in scene.sink._written] == ["young", "new"]
+
+
 @pytest.mark.parametrize("message", ["x" * 1024, "x" * 1025, "é" * 5000, "→" * 400])
 def test_messages_are_at_most_a_kibibyte_and_stay_readable(message: str):
     short = shorten(message)

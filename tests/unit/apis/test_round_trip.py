@@ -131,6 +131,15 @@ def test_a_moment_is_written_in_utc_with_milliseconds():
     assert format_time(noon) == "2026-01-01T12:00:00.001Z"
 
 
+@pytest.mark.parametrize(
+    "text", ["2026-01-01T12:00:00Z", "2026-01-01T12:00:00+00:00", "2026-01-01T13:00:00+01:00", "2026-01-01T12:00:00"]
+)
+def test_a_moment_that_was_read_shares_one_zone_with_all_others(text: str):
+    condition = Condition(type="Ready", status="True", reason="R", message="", last_transition_time=text)  # type: ignore[arg-type]
+    assert condition.last_transition_time == datetime(2026, 1, 1, 12, tzinfo=UTC)
+    assert condition.last_transition_time.tzinfo is UTC
+
+
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
 def test_an_end_beyond_the_calendar_is_a_wrong_spec_and_no_crash(text: str):
     with pytest.raises(ValidationError, match="from year 1 to year 9999"):

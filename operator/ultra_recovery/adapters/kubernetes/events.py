@@ -25,6 +25,8 @@ LIMIT = 1000
 """Series that wait to be written."""
 REMEMBERED = 5000
 """Series that are remembered after a write, so that the next notice becomes a count and not another Event."""
+KEPT = 3600.0
+"""Seconds for which a series is remembered: API servers keep an Event for an hour after its last write by default."""
 _MESSAGE_BYTES = 1024
 _COMPONENT = "ultra-recovery"
 
@@ -101,7 +103,8 @@ class EventSink:
 
     def _remember(self, identity: tuple[str, str], series: _Series) -> None:
         self._written[identity] = series
-        if len(self._written) > REMEMBERED:
+        gone = series.due - KEPT
+        while len(self._written) > REMEMBERED or next(iter(self._written.values())).due < gone:
             self._written.popitem(last=False)
 
     async def _rest(self) -> None:
