@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.trend import floor, shown, slope
 from e2e.audit import read_usage
 from e2e.install import install_operator, make_namespace, stop_operator
 from e2e.kube import Kube, condition, status, wait_for
@@ -50,8 +51,6 @@ MOST_SLOPE = 1.0
 """MB an hour, beside what the runs weigh that are kept: an hour is less than it takes for as many to go as come."""
 RUN = 0.014
 """MB of a completed run in memory, at most: docs/explanation/performance.md."""
-SHOWN = 10.0
-"""Minutes from one figure of memory that is shown to the next."""
 MOST_REQUESTS = 60.0
 """Requests a minute of each process: one a second."""
 PLURALS = {"circuitbreakers": "cb", "recoverypolicies": "rp", "recoveryruns": "rr"}
@@ -230,7 +229,7 @@ def judge(operator: Kube, kubes: Sequence[Kube], soak: Soak) -> Iterator[Verdict
     for name, samples in soak.memory.items():
         role = "leader" if name == lead else "warm replica"
         enough = soak.minutes >= JUDGED_FROM
-        found = slope(samples[len(samples) // 3 :]) - runs
+        found = slope(list(floor(samples[len(samples) // 3 :]))) - runs
         yield f"memory of the {role}, MB", " ".join(f"{size:.0f}" for size in shown(samples)), "", None
         yield (
             f"memory slope of the {role}, MB/h",
@@ -270,26 +269,6 @@ def evicted(uid: str) -> Entry:
     """An eviction as the crash matrix would have seen it."""
     body = {"deleteOptions": {"preconditions": {"uid": uid}}}
     return Entry(1, 0.0, 1, "POST", "pods", "", "eviction", body, status=201)
-
-
-def shown(samples: Sequence[tuple[float, float]]) -> Iterator[float]:
-    """The first of the samples, from then on one each ten minutes, and the last."""
-    due = 0.0
-    for minutes, size in samples[:-1]:
-        if minutes >= due:
-            yield size
-            due = minutes + SHOWN
-    yield from (size for _, size in samples[-1:])
-
-
-def slope(samples: Sequence[tuple[float, float]]) -> float:
-    """Megabytes an hour, by least squares; 0 for fewer than two samples."""
-    if len(samples) < 2:
-        return 0.0
-    middle = sum(minute for minute, _ in samples) / len(samples)
-    mean = sum(size for _, size in samples) / len(samples)
-    spread = sum((minute - middle) ** 2 for minute, _ in samples)
-    return 60 * sum((minute - middle) * (size - mean) for minute, size in samples) / spread if spread else 0.0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.soak import evicted, shown, slope
+from benchmarks.soak import evicted
+from benchmarks.trend import floor, shown, slope
 from tests.matrix.invariants import Evidence, evictions_happen_once
 
 LINES = [
@@ -33,3 +34,18 @@ def test_effects_of_runs_are_judged_by_the_invariants_of_the_crash_matrix():
         "pod b was evicted although it was healthy",
         "1 evictions without a UID",
     ]
+
+
+def test_a_saw_tooth_that_comes_back_to_where_it_was_does_not_grow():
+    teeth = [(number / 6, 90 + number % 24 / 8) for number in range(6 * 40)]
+    assert slope(teeth) != pytest.approx(0, abs=0.01)
+    assert slope(list(floor(teeth))) == pytest.approx(0)
+
+
+def test_growth_below_a_saw_tooth_is_found():
+    teeth = [(number / 6, 90 + number % 24 / 8 + number / 360 * 2) for number in range(6 * 40)]
+    assert slope(list(floor(teeth))) == pytest.approx(2, rel=0.1)
+
+
+def test_the_least_of_a_window_that_was_just_begun_says_nothing():
+    assert [minute for minute, _ in floor([(minute / 2, 1.0) for minute in range(13)])] == [pytest.approx(2.25)]
