@@ -56,13 +56,13 @@ lock: ## Resolve pyproject.toml into the hashed requirements files (UPGRADE=1: t
 	@UPGRADE="$(UPGRADE)" scripts/lock "$(PYTHON)"
 
 .PHONY: bench
-bench: $(READY) ## Measure API, fence and engine, and on a cluster how long nobody leads and a pod hangs (ARGS=repetitions)
+bench: $(READY) ## Measure API, fence and engine, and on a cluster an outage, a lost leader and a hung pod (ARGS=repetitions)
 	PYTHONPATH=operator $(BIN)/python -m benchmarks.rest
 	PYTHONPATH=operator $(BIN)/python -m benchmarks.fence
 	PYTHONPATH=operator:. $(BIN)/python -m benchmarks.engine
 	@$(CLUSTER) tools helm
-	@PYTHONPATH=operator $(CLUSTER) run -- bash -c '$(BIN)/python -m benchmarks.takeover "$$@" && \
-		$(BIN)/python -m benchmarks.hung_pod "$$@"' bench $(ARGS)
+	@PYTHONPATH=operator $(CLUSTER) run -- bash -c '$(BIN)/python -m benchmarks.fleet.outage && \
+		$(BIN)/python -m benchmarks.takeover "$$@" && $(BIN)/python -m benchmarks.hung_pod "$$@"' bench $(ARGS)
 
 .PHONY: bench-fleet
 bench-fleet: $(READY) ## Measure many breakers beside a bare loop and Prometheus (ARGS="1000 --tls --no-peer"), on the local cluster

@@ -18,17 +18,15 @@ from benchmarks.fleet import world
 from benchmarks.fleet.certificate import certificate
 from benchmarks.fleet.figures import Figures, Lateness, table
 from benchmarks.fleet.peer import peer_commands
+from benchmarks.fleet.probers import FIRST_PORT, bare, operator, ready
 from benchmarks.fleet.process import Child
 from benchmarks.fleet.targets import ARRIVALS
 from e2e.cluster.local.network import MACHINE
-from e2e.kube import Kube
 from ultra_recovery.adapters.kubernetes.connection import Connection
 
 INTERVAL = 30.0
 WINDOW = 60.0
 SETTLE = 25.0
-FIRST_PORT = 21000
-OPS_PORT = 18480
 NUMBERS = (100, 1000, 10_000)
 Children = Callable[[], list[Child]]
 
@@ -82,26 +80,6 @@ def measure(name: str, count: int, start: Children, scheme: str, *, counts_write
             child.__exit__(None, None, None)
 
 
-def operator(folder: Path) -> Child:
-    """The operator as a process of its own, leading by a Lease of its own."""
-    environment = {
-        "ULTRA_NAMESPACE": world.spaces()[0],
-        "ULTRA_IDENTITY": "bench",
-        "ULTRA_OPS_PORT": str(OPS_PORT),
-        "PYTHONPATH": "operator",
-    }
-    argv = [sys.executable, "-m", "ultra_recovery.cli", "operator"]
-    return Child(argv, folder / "operator.log", environment)
-
-
-def bare(folder: Path, count: int, scheme: str) -> Child:
-    """The floor."""
-    urls = folder / "urls"
-    urls.write_text("\n".join(f"{scheme}://{MACHINE}:{place}" for place in world.paths(count, FIRST_PORT)))
-    tls = ["--tls"] if scheme == "https" else []
-    return Child([sys.executable, "-m", "benchmarks.fleet.bare", str(urls), *tls], folder / "bare.log")
-
-
 async def prepare(count: int, *, secure: bool) -> None:
     """Put the breakers into the cluster."""
     async with await Connection.open(os.environ["KUBECONFIG"]) as connection:
@@ -142,14 +120,10 @@ def rows_for(count: int, there: int, folder: Path, scheme: str, *, peer: bool) -
 
 def main(words: Sequence[str]) -> None:
     """Measure and print."""
-    if os.environ.get("ULTRA_PROVIDER") != "local":
-        print("fleet: needs the local cluster (CLUSTER=local): its targets listen on this machine")
+    if not ready("fleet"):
         return
     numbers = sorted({int(word) for word in words if word.isdecimal()}) or list(NUMBERS)
     secure, peer = "--tls" in words, "--no-peer" not in words
-    Kube("default").run("apply", "--server-side", "--force-conflicts", "-f", "crds")
-    # Whoever leads elsewhere on this cluster would probe the same targets.
-    Kube("ultra-recovery").run("scale", "deployment", "--all", "--replicas=0", check=False)
     scheme, rows = "https" if secure else "http", list[Figures]()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -43,9 +43,9 @@ async def build(connection: Connection, address: str, first_port: int, *, secure
             await connection.request("PATCH", where, body=status, content_type=MERGE_PATCH)
 
 
-async def make_breakers(connection: Connection, count: int, *, secure: bool = False) -> None:
+async def make_breakers(connection: Connection, count: int, *, secure: bool = False, **spec: Any) -> None:
     """So many breakers, spread over all Services; their paths tell them apart at the targets."""
-    documents = [_breaker(number, secure=secure) for number in range(count)]
+    documents = [_breaker(number, secure=secure, **spec) for number in range(count)]
     await _all(lambda item: _create(connection, _collection(item), item), documents)
 
 
@@ -151,12 +151,12 @@ def _pod_status(address: str) -> dict[str, Any]:
     }
 
 
-def _breaker(number: int, *, secure: bool) -> dict[str, Any]:
+def _breaker(number: int, *, secure: bool, **fields: Any) -> dict[str, Any]:
     app = number % PORTS
     http = {
         "serviceRef": {"name": f"app-{app % APPS}", "port": 443 if secure else 80},
         "path": f"/{number}",
         "scheme": "HTTPS" if secure else "HTTP",
     }
-    spec = {"target": {"http": http}, "probe": {"interval": "30s"}}
+    spec = {"target": {"http": http}, "probe": {"interval": "30s"}, **fields}
     return _document(API_VERSION, "CircuitBreaker", f"target-{number}", spaces()[app // APPS], {"spec": spec})
