@@ -189,14 +189,14 @@ def observe(snapshot: Snapshot, happening: Happening, spec: CircuitBreakerSpec, 
     result = happening.result
     if result is None:
         return snapshot
-    noted = replace(_turn_clock(snapshot, result, now), pool=keep(snapshot.pool, result.figures))
+    noted, pool = _turn_clock(snapshot, result, now), keep(snapshot.pool, result.figures)
     if result.outcome is Outcome.NEUTRAL:
-        return replace(noted, last=result)
+        return replace(noted, last=result, pool=pool)
     good_since = (snapshot.good_since or result.started_at) if result.outcome is Outcome.SUCCESS else None
     counts = snapshot.state is BreakerState.CLOSED and snapshot.override is None
     calls = record_call(snapshot.calls, result, spec.window) if counts else ()
     failed_at = result.finished_at if result.outcome is Outcome.FAILURE else snapshot.failed_at
-    return replace(noted, last=result, good_since=good_since, failed_at=failed_at, calls=calls)
+    return replace(noted, last=result, pool=pool, good_since=good_since, failed_at=failed_at, calls=calls)
 
 
 def _hear(snapshot: Snapshot, reports: Reports) -> Snapshot:

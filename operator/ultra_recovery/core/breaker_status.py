@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 
 from ultra_recovery.apis.circuit_breaker import (
     BreakerState,
@@ -30,6 +31,8 @@ from ultra_recovery.core.probe import Outcome, ProbeResult
 _KNOWN_REASONS = {reason.value: reason for reason in Reason}
 _PROBED = (Reason.PROBE_SUCCEEDED, Reason.PROBE_FAILED, Reason.EXHAUSTED, Reason.WRONG_NODE)
 _MAX_MESSAGE, _MAX_TARGET = 512, 300
+_LEFT_OUT = frozenset({"last", "good_since", "failed_at", "changed_at"})
+_SHOWN = attrgetter(*(part.name for part in fields(Snapshot) if part.name not in _LEFT_OUT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,7 @@ def shown_by(snapshot: Snapshot, record: BreakerRecord) -> tuple[object, ...]:
     last = snapshot.last
     said = (last.outcome, last.reason, last.message if last.outcome is not Outcome.SUCCESS else "") if last else None
     due = record.next_probe_at if snapshot.state is BreakerState.OPEN else None
-    shown = replace(snapshot, last=None, good_since=None, failed_at=None, changed_at=None)
-    return shown, said, tuple(record.handled_resets), record.stalled, due
+    return _SHOWN(snapshot), said, tuple(record.handled_resets), record.stalled, due
 
 
 def restore(status: CircuitBreakerStatus, now: datetime) -> Snapshot | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ultra_recovery.apis.action import Step
 from ultra_recovery.apis.circuit_breaker import CircuitBreakerSpec, CircuitBreakerStatus
@@ -57,9 +58,11 @@ _API_VERSIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """Names one object of a kind in the cluster."""
+class Key(NamedTuple):
+    """Names one object of a kind in the cluster.
+
+    A tuple, as keys are looked up two dozen times for each probe: tuples are hashed and compared in C.
+    """
 
     kind: Kind
     namespace: str
