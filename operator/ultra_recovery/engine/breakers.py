@@ -270,9 +270,10 @@ class Breakers:
                 self._recorder, item, lambda old: status_of(snapshot, spec, record, old, now)
             )
             runtime.wrote(status, item.status, now)
-        else:
+        elif not level:
             runtime.level = (item, shown)
-        runtime.notices = [notice for notice in runtime.notices if notice not in pending]
+        if pending:
+            runtime.notices = [notice for notice in runtime.notices if notice not in pending]
         self._publish(item.meta.key, runtime, snapshot)
         for notice in pending:
             self._recorder.tell(notice)
