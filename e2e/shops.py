@@ -46,6 +46,7 @@ class Comparison:
         helped: the shop with help.
         alone: the shop without; its outage ends when the other one has recovered.
         results: steps of the first run that came to any, and their results.
+        words: what that run says of each step: why, where the results are not what was expected.
         detected: seconds from the fault to its detection; None where no run was started.
         runs: how many runs there were.
     """
@@ -54,6 +55,7 @@ class Comparison:
     helped: Fate
     alone: Fate
     results: tuple[tuple[str, str], ...]
+    words: tuple[str, ...]
     detected: float | None
     runs: int
 
@@ -103,7 +105,8 @@ class Pair:
         done = told(first) if first else ()
         found = status(first).get("detectedAt")
         detected = datetime.fromisoformat(found).timestamp() - since if found else None
-        return Comparison(scenario, fate, other, done, detected, len(runs))
+        words = tuple(step.get("message", "") for step in status(first).get("steps", []))
+        return Comparison(scenario, fate, other, done, words, detected, len(runs))
 
     def _suffer(
         self, kube: Kube, scenario: Scenario, meeting: threading.Barrier, *, helped: bool

@@ -43,6 +43,15 @@ def test_force_passes_an_open_dependency_and_needs_a_reason(kube: Kube) -> None:
     assert not set(before) & set(kube.pods("shop"))
 
 
+def test_a_policy_and_a_run_of_it_may_be_applied_in_one_file(empty: Kube) -> None:
+    create(empty, workload("shop"))
+    before = empty.pods("shop")
+    # Each kind is watched on its own: the run may well be seen before its policy is.
+    apply(empty, policy("shop", mode="Manual", ladder=[ALL]), run_by_hand("at-once", "shop"))
+    assert outcome(await_end(empty, "at-once")) == ("Inconclusive", "GoodBefore")
+    assert not set(before) & set(empty.pods("shop"))
+
+
 def test_reports_of_an_application_count_until_there_are_enough(empty: Kube) -> None:
     create(empty, workload("shop", replicas=2))
     lost = {"errorTypes": ["CACHE_CORRUPT"], "count": 2, "within": "5m"}

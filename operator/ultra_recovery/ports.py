@@ -96,6 +96,15 @@ class Objects(Protocol):
             ApiError: the list could not be read to its end; some objects may have been taken before.
         """
 
+    async def list_now(self, kind: Kind, namespace: str, take: Take) -> str:
+        """Pass all objects of a kind in one namespace to `take` as they are now, never from a cache that lags behind.
+
+        Returns the resourceVersion of the list.
+
+        Raises:
+            ApiError: the list could not be read to its end; some objects may have been taken before.
+        """
+
     async def read_object(self, key: Key) -> Mapping[str, Any]:
         """One object as it is now, never from a cache.
 

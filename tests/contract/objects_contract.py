@@ -50,6 +50,17 @@ class ObjectsContract:
             assert set(left_out) <= known
             assert sorted([*names, *left_out]) == ["one", "three", "two"]
 
+    async def test_a_list_of_one_namespace_shows_what_was_written_right_before_it_and_nothing_else(self, world: World):
+        key = Key(Kind.BREAKER, world.namespace, "one")
+        await world.add(Kind.BREAKER, breaker("one"))
+        for value in ("first", "second", "third"):
+            await world.annotate(key, "example.com/touched", value)
+            taken = list[Mapping[str, Any]]()
+            version = await world.objects.list_now(Kind.BREAKER, world.namespace, taken.append)
+            (item,) = taken
+            assert item["metadata"]["annotations"]["example.com/touched"] == value
+            assert int(version) >= int(_version(item))
+
     @pytest.mark.parametrize("kind", list(Kind), ids=str)
     async def test_every_kind_that_is_read_can_be_listed(self, world: World, kind: Kind):
         version, _ = await listed(world.objects, kind)

@@ -12,6 +12,7 @@ from ultra_recovery.engine.breaker_watch import BreakerWatch
 from ultra_recovery.engine.breakers import Breakers
 from ultra_recovery.engine.creators import Creators
 from ultra_recovery.engine.engine import Engine
+from ultra_recovery.engine.fresh_look import FreshLook
 from ultra_recovery.engine.gather import Gatherer
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.ledger import Ledger
@@ -79,6 +80,7 @@ def build_engine(table: Table, world: World, leadership: Leadership, limits: Clu
     effects = RunEffects(tools, leadership, clock)
     watch = BreakerWatch(breakers)
     leases = RunLeases(targets, clock)
-    runs = Runs(table, gatherer, recorder, leadership, leases, creators, effects, watch, clock)
+    fresh = FreshLook(table, world.objects)
+    runs = Runs(table, gatherer, recorder, leadership, leases, creators, effects, watch, fresh, clock)
     retention = Retention(table, world.objects, leadership, clock)
     return Engine(table, world.objects, leadership, gatherer, breakers, policies, runs, retention, recorder, clock)

@@ -16,6 +16,7 @@ from ultra_recovery.core.run_size import bounded
 from ultra_recovery.engine import run_notices as notices
 from ultra_recovery.engine.breaker_watch import BreakerWatch
 from ultra_recovery.engine.creators import FRESH, Creators
+from ultra_recovery.engine.fresh_look import FreshLook
 from ultra_recovery.engine.gather import Gatherer, Held
 from ultra_recovery.engine.leadership import Leadership
 from ultra_recovery.engine.queue import WorkQueue
@@ -46,6 +47,7 @@ class Runs:
         creators: Creators,
         effects: RunEffects,
         watch: BreakerWatch,
+        fresh: FreshLook,
         clock: Clock,
     ) -> None:
         self._table = table
@@ -56,6 +58,7 @@ class Runs:
         self._creators = creators
         self._effects = effects
         self._watch = watch
+        self._fresh = fresh
         self._clock = clock
         self.queue = WorkQueue("runs", self.look, clock)
         self.on_change: Callable[[Run], None] = _nobody
@@ -77,8 +80,10 @@ class Runs:
         for _ in range(_MAX_MOVES):
             run = self._table.get(key)
             if not isinstance(run, Run):
+                self._fresh.forget(key)
                 return None
             if run.completed:
+                self._fresh.forget(key)
                 self._watch.prove(run)
                 await self._leases.release(run)
                 self._effects.forget(run.meta.uid)
@@ -115,6 +120,7 @@ class Runs:
         if run.status.phase is RunPhase.AWAITING_APPROVAL:
             await self._leases.pause(run)
             return Held()
+        await self._fresh.take(run)
         creator = await self._review(run)
         return Held(
             creator=creator,

@@ -73,9 +73,14 @@ class Table:
             self._index(known, item)
             self._tell(key, item)
 
-    def keep(self, kind: Kind, present: AbstractSet[tuple[str, str]], version: str) -> None:
-        """Remove what a list that was made at `version` does not show: all but these namespaces and names."""
-        for item in self.select(kind):
+    def keep(
+        self, kind: Kind, present: AbstractSet[tuple[str, str]], version: str, namespace: str | None = None
+    ) -> None:
+        """Remove what a list that was made at `version` does not show: all but these namespaces and names.
+
+        The list was of one namespace, or of all.
+        """
+        for item in self.select(kind, namespace):
             key = item.meta.key
             if (key.namespace, key.name) not in present and _number(item.meta.version) <= _number(version):
                 self._remove(key, _number(version))
@@ -125,3 +130,18 @@ async def level(table: Table, objects: Objects, kind: Kind) -> None:
         return True
 
     table.keep(kind, present, await objects.list(kind, take, knows))
+
+
+async def level_now(table: Table, objects: Objects, kind: Kind, namespace: str) -> None:
+    """Make the table level with one namespace as it is at this moment, whatever the watch has told so far.
+
+    Raises:
+        ApiError: the list failed. Nothing is removed that it might have shown.
+    """
+    present = set[tuple[str, str]]()
+
+    def take(document: Mapping[str, Any]) -> None:
+        present.add((namespace, document["metadata"]["name"]))
+        table.apply(kind, document)
+
+    table.keep(kind, present, await objects.list_now(kind, namespace, take), namespace)

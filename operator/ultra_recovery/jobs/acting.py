@@ -16,6 +16,12 @@ from ultra_recovery.jobs.work import AlreadyBegun, JobFailed, NothingDone, Work
 
 LOGIN = 5.0
 """Seconds that a login may take."""
+PATIENCE = 10.0
+"""Seconds within which another login is begun. Clients that are turned away come back all the time, and each takes a
+connection for a moment: on a full server the role that acts gets in between two of them."""
+_PAUSE = 0.2
+_PASSES = frozenset({FaultKind.EXHAUSTED, FaultKind.UNREACHABLE, FaultKind.FROZEN})
+"""What may be over in a moment. A login that was refused is never repeated: that would lock the role out."""
 
 
 def remedy(request: DatabaseRequest) -> str:
@@ -48,7 +54,7 @@ async def acting(work: Work) -> AsyncIterator[DatabaseSession]:
 
 
 async def open_acting(work: Work) -> DatabaseSession:
-    """A session as the role that acts, on a server that takes writes if the breaker wants one.
+    """A session as the role that acts, on a server that takes writes if the breaker wants one; tries for a while.
 
     Raises:
         JobFailed: there is none.
@@ -59,18 +65,33 @@ async def open_acting(work: Work) -> DatabaseSession:
         raise JobFailed(f"{message}; {remedy(request)} prints the role for it")
     if not request.servers:
         raise JobFailed("the server has no ready address")
-    trouble: DatabaseFault | None = None
+    end = min(work.clock.boottime() + PATIENCE, work.until - LOGIN)
+    while True:
+        found = await _enter(work)
+        if not isinstance(found, DatabaseFault):
+            return found
+        pause = _PAUSE * (1 + work.random.random())
+        if found.kind not in _PASSES or work.clock.boottime() + pause >= end:
+            raise JobFailed(explain(found))
+        await work.clock.sleep(pause)
+
+
+async def _enter(work: Work) -> DatabaseSession | DatabaseFault:
+    """One login at each address, until one of them will do; else what was wrong with the last one."""
+    request, trouble = work.request, DatabaseFault(FaultKind.UNREACHABLE, "it has no ready address")
     for place in request.servers:
         try:
             session = await work.servers.open(place, Role.RECOVERY, "", min(LOGIN, work.left))
         except DatabaseFault as fault:
             trouble = fault
+            if fault.kind is FaultKind.CREDENTIALS:
+                break
             continue
         if not request.writable or await _is_writable(session):
             return session
         await session.close()
         trouble = DatabaseFault(FaultKind.WRONG_NODE, "the server takes no writes")
-    raise JobFailed(explain(trouble))
+    return trouble
 
 
 async def _is_writable(session: DatabaseSession) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -83,6 +85,40 @@ async def test_a_run_by_hand_restarts_the_pods_that_are_not_ready_and_no_other()
         run = await ended(world, ask(world))
     assert run.status.phase is RunPhase.SUCCEEDED
     assert set(before.values()) - set(world.uids().values()) == {before[victim]}
+
+
+@contextmanager
+def untold(world: World) -> Iterator[None]:
+    """What changes meanwhile is told by no watch, as if that of its kind were slower than the others."""
+    world.store.watch_delay = None
+    yield
+    world.store.watch_delay = 0.0
+
+
+async def test_a_run_by_hand_restarts_a_pod_whose_trouble_the_watch_has_not_told_of_yet():
+    world = ready_world(mode="Manual")
+    before = world.uids()
+    victim = sorted(before)[0]
+    async with world.operator() as api:
+        await world.clock.sleep(5)
+        with untold(world):
+            ill(world)
+        run = await ended(world, ask(world))
+    lists = [request.kind for request in api.requests if request.verb == "list" and request.namespace == NS]
+    assert run.status.phase is RunPhase.SUCCEEDED
+    assert set(before.values()) - set(world.uids().values()) == {before[victim]}
+    assert lists == ["CircuitBreaker", "RecoveryPolicy", "Deployment", "StatefulSet", "Pod"]
+
+
+async def test_a_run_that_is_applied_with_its_policy_and_its_target_may_be_seen_first():
+    world = World()
+    async with world.operator():
+        await world.clock.sleep(5)
+        with untold(world):
+            world.workloads.deployment(NS, "web", 2)
+            world.policy(mode="Manual", ladder=[ALL])
+        run = await ended(world, ask(world))
+    assert run.had_effect
 
 
 async def test_a_second_run_waits_for_the_first_and_names_it():

@@ -11,7 +11,7 @@ import pytest
 from ultra_recovery.adapters.memory import FakeClock, MemoryApi, MemoryStore
 from ultra_recovery.core.errors import Unavailable
 from ultra_recovery.core.objects import Key, Kind
-from ultra_recovery.engine.table import Table, level
+from ultra_recovery.engine.table import Table, level, level_now
 from ultra_recovery.ports import Knows, Take
 
 
@@ -88,3 +88,16 @@ async def test_what_the_table_has_in_this_version_need_not_be_given_again_and_st
     await level(table, Sparing("10", slice_of("web", "older", "6"), slice_of("web", "new")), Kind.ENDPOINT_SLICE)
     assert asked == {"same": True, "older": False, "new": False}
     assert names(table, "web") == ["same", "older", "new"]
+
+
+async def test_a_look_at_one_namespace_finds_what_is_new_and_gone_there_and_leaves_the_others_alone() -> None:
+    table, api = Table(), MemoryApi(FakeClock(), MemoryStore(FakeClock()))
+    for namespace in ("shop", "bank"):
+        table.apply(Kind.POD, {"metadata": {"namespace": namespace, "name": "old", "resourceVersion": "5", "uid": "1"}})
+    api.store.add(Kind.POD, {"metadata": {"namespace": "shop", "name": "new"}})
+    api.store.add(Kind.POD, {"metadata": {"namespace": "bank", "name": "new"}})
+    await level_now(table, api, Kind.POD, "shop")
+    assert {(item.meta.key.namespace, item.meta.key.name) for item in table.select(Kind.POD)} == {
+        ("shop", "new"),
+        ("bank", "old"),
+    }

@@ -17,6 +17,12 @@ from ultra_recovery.ports import Knows, Take
 _PAGE = "500"
 
 
+def _knows_none(namespace: str, name: str, version: str) -> bool:
+    """Every object is read."""
+    del namespace, name, version
+    return False
+
+
 class KubernetesObjects:
     """Reads all kinds and writes our own.
 
@@ -56,8 +62,17 @@ class KubernetesObjects:
         version: str = first["metadata"]["resourceVersion"]
         return version
 
+    async def list_now(self, kind: Kind, namespace: str, take: Take) -> str:
+        """Pass all objects of a kind in a namespace to `take`; without a version the server gives the newest."""
+        return await self._read(kind, namespace, {"limit": _PAGE}, take, ListMemory(), _knows_none)
+
     async def _list(self, kind: Kind, namespace: str, take: Take, knows: Knows) -> str:
-        memory = self._memories[kind, namespace]
+        query = {"limit": _PAGE, "resourceVersion": "0"}
+        return await self._read(kind, namespace, query, take, self._memories[kind, namespace], knows)
+
+    async def _read(
+        self, kind: Kind, namespace: str, query: dict[str, str], take: Take, memory: ListMemory, knows: Knows
+    ) -> str:
         memory.begin()
 
         def named(document: dict[str, Any]) -> None:
@@ -66,8 +81,6 @@ class KubernetesObjects:
             document.setdefault("kind", str(kind))
             take(document)
 
-        # A page after the first must not name a version: its token holds one.
-        query = {"limit": _PAGE, "resourceVersion": "0"}
         while True:
             reader = ListReader(memory, knows)
             meta = (await self._connection.request_list(path_of(kind, namespace), query, reader, named))["metadata"]
@@ -75,6 +88,7 @@ class KubernetesObjects:
                 memory.end()
                 version: str = meta["resourceVersion"]
                 return version
+            # A page after the first must not name a version: its token holds one.
             query = {"limit": _PAGE, "continue": meta["continue"]}
 
     async def read_object(self, key: Key) -> Mapping[str, Any]:

@@ -86,6 +86,22 @@ class MemoryApi:
                 take(document)
         return version
 
+    async def list_now(self, kind: Kind, namespace: str, take: Take) -> str:
+        """Pass on copies of all documents of a kind in a namespace; the store's version."""
+
+        def handle() -> tuple[str, Sequence[Mapping[str, Any]]]:
+            found = [
+                copy.deepcopy(item)
+                for key, item in sorted(self.store.documents.items())
+                if key.kind is kind and key.namespace == namespace
+            ]
+            return self.store.version, found
+
+        version, documents = await self._request("list", kind, namespace, "", handle, mutating=False)
+        for document in documents:
+            take(document)
+        return version
+
     async def read_object(self, key: Key) -> Mapping[str, Any]:
         """A copy of one document."""
         handle = functools.partial(self._copy, key)
