@@ -60,7 +60,7 @@ def reach_connection_limit(kube: Kube, number: int = APP_LIMIT) -> str:
     pod = sorted(kube.pods(APP))[0]
     kube.post(pod, f"/leak?n={number}&pool=no")
     # Not in the app's database: this session must not be the one that its limit leaves room for.
-    in_pod(kube, POSTGRES.pod, *POSTGRES.query[:-1], "--dbname=postgres", POSTGRES.query[-1], _UNTIL_ALL_LEAKED)
+    sql(kube, POSTGRES, _UNTIL_ALL_LEAKED, database="postgres")
     return pod
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 
 from e2e.install import read
-from e2e.kube import Kube, wait_for
+from e2e.kube import POLL, Kube, KubectlError, wait_for
 from e2e.traffic import LedgerCheck, Traffic, check_ledger
 
 APP = "orders"
+FULL = ("sorry, too many clients already", "remaining connection slots are reserved", "Too many connections")
+"""What servers say of themselves when they are full."""
+ADMISSION = 60.0
 APP_LIMIT = 20
 """The most connections that the app may have, on either kind of server."""
 PLACES = {
@@ -133,9 +137,22 @@ def _start(kube: Kube, manifest: str, server: Server) -> Server:
 # --- Look ---
 
 
-def sql(kube: Kube, server: Server, text: str) -> str:
-    """What the server's superuser gets for a query: rows of columns."""
-    return in_pod(kube, server.pod, *server.query, text).strip()
+def sql(kube: Kube, server: Server, text: str, *, database: str = "") -> str:
+    """What the server's superuser gets for a query: rows of columns.
+
+    Clients that are turned away come back all the time, and each takes a connection for a moment, reserved or not: so
+    does this one until it gets in.
+    """
+    options = (f"--dbname={database}",) if database else ()
+    words = (*server.query[:-1], *options, server.query[-1], text)
+    end = time.monotonic() + ADMISSION
+    while True:
+        try:
+            return in_pod(kube, server.pod, *words).strip()
+        except KubectlError as error:
+            if not any(sentence in str(error) for sentence in FULL) or time.monotonic() > end:
+                raise
+            time.sleep(POLL)
 
 
 def sessions(kube: Kube, server: Server) -> dict[str, str]:

@@ -44,7 +44,7 @@ def test_force_passes_an_open_dependency_and_needs_a_reason(kube: Kube) -> None:
 
 
 def test_a_policy_and_a_run_of_it_may_be_applied_in_one_file(empty: Kube) -> None:
-    create(empty, workload("shop"))
+    create(empty, workload("shop", replicas=2))
     before = empty.pods("shop")
     # Each kind is watched on its own: the run may well be seen before its policy is.
     apply(empty, policy("shop", mode="Manual", ladder=[ALL]), run_by_hand("at-once", "shop"))
