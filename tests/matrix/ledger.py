@@ -86,7 +86,7 @@ class Ledger:
         if plural != "events" and not (plural == "leases" and name == LEADER):
             self.count += 1
             entry.index = self.count
-            self.last_at = entry.at
+            self.last_at = max(self.last_at, entry.at)
         self.pending += 1
         self.entries.append(entry)
         return entry
@@ -102,7 +102,8 @@ class Ledger:
         """Note that a request is over, whatever became of it."""
         self.pending -= 1
         if entry.index:
-            self.last_at = self._clock()
+            # Whoever was asked to wait is quiet because of that, and comes again.
+            self.last_at = max(self.last_at, self._clock() + entry.retry_after)
 
     def quiet_for(self, seconds: float) -> bool:
         """Whether nothing is under way and no numbered request came for this long."""
