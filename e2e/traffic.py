@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -62,6 +61,20 @@ def outage(results: Iterable[Result], since: float, until: float = float("inf"))
     after = [result for result in sent if result.at > failures[-1].at]
     lasting = bool(after) and after[-1].at - after[0].at >= STEADY
     return Outage(len(sent), len(failures), failures[0].at - since, after[0].at - since if lasting else None)
+
+
+def settled(results: Iterable[Result]) -> list[Result]:
+    """Those before which every order's fate is known, in the order in which they were sent.
+
+    An order that nobody answers fails seconds after others that were sent later have succeeded.
+    """
+    found = sorted(results, key=_number)
+    return [result for place, result in enumerate(found) if _number(result) == place]
+
+
+def _number(result: Result) -> int:
+    """Orders of a load are numbered from 0."""
+    return int(result.order.rpartition("-")[2])
 
 
 def per_second(results: Iterable[Result], since: float) -> list[float]:
@@ -189,9 +202,10 @@ class Traffic:
         return None if first is None else (first,)
 
     def _recovered(self, since: float) -> tuple[float] | None:
-        recovered = self.outage(since).recovered
-        # Without a failure so far, STEADY seconds must have passed to call it well.
-        if recovered is None or time.time() < since + STEADY:
+        known = settled(self.results)
+        recovered = outage(known, since).recovered
+        # Without a failure so far, STEADY seconds of it must be known to call it well.
+        if recovered is None or not known or known[-1].at < since + STEADY:
             return None
         return (recovered,)
 

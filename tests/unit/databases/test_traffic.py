@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.traffic import LedgerCheck, Outage, Result, check_ledger, outage, per_second
+from e2e.traffic import LedgerCheck, Outage, Result, check_ledger, outage, per_second, settled
 
 BEGIN = 1000.0
 
@@ -35,6 +35,14 @@ def test_requests_before_and_after_the_span_do_not_count():
 
 def test_results_may_become_known_in_any_order():
     assert outage(reversed(sent("+--++++")), BEGIN) == outage(sent("+--++++"), BEGIN)
+
+
+def test_what_was_sent_after_an_order_whose_fate_is_unknown_is_not_settled():
+    results = sent("+--+++++")
+    del results[4]
+    assert settled(reversed(results)) == sent("+--+")
+    assert outage(settled(results), BEGIN).recovered is None
+    assert settled(sent("+-+")) == sent("+-+")
 
 
 def test_the_rate_is_the_share_that_was_acknowledged():
