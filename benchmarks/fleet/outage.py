@@ -37,19 +37,35 @@ PATIENCE = 180.0
 LINE = '{.metadata.namespace}/{.metadata.name} {.status.state}{"\\n"}'
 
 
+WATCH = ("kubectl", "get", "circuitbreakers", "--all-namespaces", "--watch", "-o", f"jsonpath={LINE}")
+
+
 class States:
-    """The state of each breaker as a watch tells it, with the moment at which it was told first."""
+    """The state of each breaker as a watch tells it, with the moment at which it was told first.
+
+    An API server ends the watch of whoever takes its events too slowly, as kubectl may on a busy machine. The next
+    watch begins with all there is, so nothing is missed, and nothing is told earlier than it was seen.
+    """
 
     def __init__(self) -> None:
         self.since: dict[tuple[str, str], float] = {}
-        argv = ["kubectl", "get", "circuitbreakers", "--all-namespaces", "--watch", "-o", f"jsonpath={LINE}"]
-        self._watch = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-        threading.Thread(target=self._read, daemon=True).start()
+        self._stopped = threading.Event()
+        self._watch = self._begin()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _begin(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(WATCH, stdout=subprocess.PIPE, text=True)
 
     def _read(self) -> None:
-        for line in self._watch.stdout or ():
-            name, _, state = line.strip().partition(" ")
-            self.since.setdefault((name, state), time.monotonic())
+        while True:
+            with self._watch as watch:
+                for line in watch.stdout or ():
+                    name, _, state = line.strip().partition(" ")
+                    self.since.setdefault((name, state), time.monotonic())
+            if self._stopped.wait(0.1):
+                return
+            self._watch = self._begin()
 
     def times(self, state: str) -> list[float]:
         """When each breaker came into this state for the first time, in order."""
@@ -70,8 +86,11 @@ class States:
 
     def stop(self) -> None:
         """End the watch."""
-        self._watch.terminate()
-        self._watch.wait()
+        self._stopped.set()
+        while self._thread.is_alive():
+            # Again, if it began another one at this very moment.
+            self._watch.terminate()
+            self._thread.join(0.2)
 
 
 async def prepare(count: int) -> None:
